@@ -1,0 +1,68 @@
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Duration is a [time.Duration] that reads and writes as text in
+// configuration: "30s", "5m", "2h", and "d" for days of 24 hours ("30d").
+// In JSON a whole number is read as nanoseconds, as Caddy does. The zero value
+// is "0s"; what zero means is said by the field that holds it.
+type Duration time.Duration
+
+// ParseDuration reads a duration such as "5s", "1h30m" or "30d". It differs
+// from [time.ParseDuration] in that it knows days.
+func ParseDuration(s string) (Duration, error) {
+	rest, days := s, time.Duration(0)
+	if n, after, found := strings.Cut(s, "d"); found {
+		count, err := strconv.ParseUint(n, 10, 16)
+		if err != nil {
+			return 0, fmt.Errorf("duration %q is not understood: write a whole number of days first, such as 30d or 1d12h", s)
+		}
+		days, rest = time.Duration(count)*24*time.Hour, after
+		if rest == "" {
+			return Duration(days), nil
+		}
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || days > 0 && d < 0 {
+		return 0, fmt.Errorf("duration %q is not understood: write a number and a unit, such as 500ms, 30s, 5m, 2h or 30d", s)
+	}
+	if d > 0 && days+d < days { // past the range of int64
+		return 0, fmt.Errorf("duration %q is too long: use less than 292 years", s)
+	}
+	return Duration(days + d), nil
+}
+
+// String writes the duration as [time.Duration] does.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalJSON writes the duration as text.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// UnmarshalJSON reads text that [ParseDuration] understands, or a whole number
+// of nanoseconds.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		var s string
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+		parsed, err := ParseDuration(s)
+		if err != nil {
+			return err
+		}
+		*d = parsed
+		return nil
+	}
+	var n int64
+	if err := json.Unmarshal(b, &n); err != nil {
+		return fmt.Errorf("duration %s is not understood: write text such as \"30s\", or nanoseconds", b)
+	}
+	*d = Duration(n)
+	return nil
+}
