@@ -1,0 +1,49 @@
+package sender
+
+import (
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+// Endpoint is a subscription: where events go, which ones, and how.
+type Endpoint struct {
+	// ID names the endpoint in the store, in logs and in metrics, and must be
+	// unique. It has 1 to 128 letters, digits, "_", "-", "." or ":".
+	ID string `json:"id"`
+
+	// Tenant is whose events the endpoint gets. Empty in a single-tenant
+	// set-up.
+	Tenant string `json:"tenant,omitempty"`
+
+	// URL is where deliveries are posted. It must be https, or http where
+	// Egress.AllowHTTP says so.
+	URL string `json:"url"`
+
+	// Description says what the endpoint is for, to people.
+	Description string `json:"description,omitempty"`
+
+	// Events selects event types: exact ones, "conversation.*", or "*".
+	// Default: "*".
+	Events []string `json:"events,omitempty"`
+
+	// Secrets sign the deliveries, the newest first: "whsec_" (HMAC-SHA256) or
+	// "whsk_" (Ed25519). Every one adds a signature, so that the receiver can
+	// change over; the newest "whsec_" also makes the signature in the body.
+	// Without any, deliveries are not signed.
+	Secrets []string `json:"secrets,omitempty"`
+
+	// Format is the layout of the body: manysends, standard, cloudevents or
+	// raw. Default: manysends.
+	Format webhook.Format `json:"format,omitempty"`
+
+	// Rate limits the attempts, retries included. Default: no limit.
+	Rate *webhook.Rate `json:"rate,omitempty"`
+
+	// Concurrency is how many attempts may be under way at once. Default: 16.
+	Concurrency int `json:"concurrency,omitempty"`
+
+	// Retry replaces Config.Retry for this endpoint.
+	Retry []webhook.Duration `json:"retry,omitempty"`
+
+	// Timeout replaces Config.Timeout for this endpoint.
+	Timeout webhook.Duration `json:"timeout,omitzero"`
+}

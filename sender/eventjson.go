@@ -1,0 +1,166 @@
+package sender
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+// errMalformed means that a published body is not the JSON object it should
+// be.
+var errMalformed = errors.New("malformed body")
+
+// parseEvent reads an event as it is published:
+//
+//	{"event": "conversation.created", "data": …, "id"?, "timestamp"?, "tenant"?}
+//
+// The JSON must be valid UTF-8 without duplicate member names (RFC 7493).
+// Other members are refused, so that a misspelt one is not silently lost. The
+// data is compacted and otherwise left alone. Errors wrap errMalformed when
+// the body is not such JSON, and ErrInvalid when a member is wrong.
+func parseEvent(body []byte) (webhook.Event, error) {
+	var e webhook.Event
+	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	switch kind := d.PeekKind(); {
+	case kind != '{' && kind != 0:
+		return e, fmt.Errorf("%w: the body is a JSON %s: send an object such as {\"event\":\"conversation.created\",\"data\":{}}", errMalformed, kindName(kind))
+	case kind == 0 && len(bytes.TrimSpace(body)) == 0:
+		return e, fmt.Errorf("%w: the body is empty: send an object such as {\"event\":\"conversation.created\",\"data\":{}}", errMalformed)
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return e, notJSON(err)
+	}
+	for d.PeekKind() != '}' {
+		token, err := d.ReadToken()
+		if err != nil {
+			return e, notJSON(err)
+		}
+		if err := readMember(&e, token.String(), d); err != nil {
+			return e, err
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return e, notJSON(err)
+	}
+	if _, err := d.ReadToken(); err != io.EOF {
+		return e, fmt.Errorf("%w: something follows the JSON object: send one event and nothing else", errMalformed)
+	}
+	if e.Data == nil {
+		return e, fmt.Errorf("%w: data is missing: add a JSON value that describes the event", ErrInvalid)
+	}
+	return e, nil
+}
+
+// readMember reads one member of a published event.
+func readMember(e *webhook.Event, name string, d *jsontext.Decoder) error {
+	if name == "data" {
+		value, err := d.ReadValue()
+		if err != nil {
+			return notJSON(err)
+		}
+		value = value.Clone()
+		if err := compact(&value); err != nil {
+			return fmt.Errorf("%w: data %w", errMalformed, err)
+		}
+		e.Data = value
+		return nil
+	}
+	var field *string
+	var timestamp string
+	switch name {
+	case "event":
+		field = &e.Type
+	case "id":
+		field = &e.ID
+	case "tenant":
+		field = &e.Tenant
+	case "timestamp":
+		field = &timestamp
+	default:
+		if len(name) > 64 {
+			name = name[:64] + "…"
+		}
+		return fmt.Errorf("%w: the member %q is unknown: an event has event, data, id, timestamp and tenant; put everything else into data", ErrInvalid, name)
+	}
+	token, err := d.ReadToken()
+	if err != nil {
+		return notJSON(err)
+	}
+	if token.Kind() != '"' {
+		return fmt.Errorf("%w: %s is a JSON %s: write it as a string", ErrInvalid, name, kindName(token.Kind()))
+	}
+	if *field = token.String(); *field == "" && name != "tenant" {
+		return fmt.Errorf("%w: %s is an empty string: give it a value, or leave the member out", ErrInvalid, name)
+	}
+	if name == "timestamp" {
+		if e.Timestamp, err = time.Parse(time.RFC3339Nano, timestamp); err != nil {
+			return fmt.Errorf("%w: timestamp is not in RFC 3339 form: write it such as 2024-03-05T10:30:00Z", ErrInvalid)
+		}
+	}
+	return nil
+}
+
+// compact removes white space from JSON and refuses invalid UTF-8 and
+// duplicate names.
+func compact(v *jsontext.Value) error {
+	err := v.Compact(jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false))
+	if err != nil {
+		return fmt.Errorf("is not valid JSON: %s", jsonProblem(err))
+	}
+	return nil
+}
+
+// notJSON explains a syntax error.
+func notJSON(err error) error {
+	return fmt.Errorf("%w: the body is not valid JSON: %s", errMalformed, jsonProblem(err))
+}
+
+// jsonProblem says what is wrong in the words of people who send JSON.
+func jsonProblem(err error) string {
+	var syntax *jsontext.SyntacticError
+	if !errors.As(err, &syntax) {
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			return "it ends too early"
+		}
+		return err.Error()
+	}
+	where := fmt.Sprintf(" (at byte %d", syntax.ByteOffset)
+	if syntax.JSONPointer != "" {
+		where += ", " + string(syntax.JSONPointer)
+	}
+	where += ")"
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return "a member name stands twice in the same object: remove one" + where
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ends too early" + where
+	case strings.Contains(syntax.Err.Error(), "UTF-8"):
+		return "it holds bytes that are not UTF-8: encode the text as UTF-8" + where
+	}
+	return strings.TrimPrefix(syntax.Err.Error(), "jsontext: ") + where
+}
+
+func kindName(k jsontext.Kind) string {
+	switch k {
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "boolean"
+	case '"':
+		return "string"
+	case '0':
+		return "number"
+	case '[':
+		return "array"
+	case '{':
+		return "object"
+	}
+	return "value"
+}

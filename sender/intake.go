@@ -1,0 +1,199 @@
+package sender
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+// DefaultMaxSize is the default of [Intake.MaxSize]: 1 MiB.
+const DefaultMaxSize = 1 << 20
+
+// maxIdempotencyKey bounds the Idempotency-Key header.
+const maxIdempotencyKey = 256
+
+// Intake is the HTTP handler that applications post their events to. It
+// answers 202 and {"id"} once the event is on disk, 200 and {"id"} when the
+// same event had been published before, and problem details (RFC 9457)
+// otherwise. It does not ask who is calling: put it behind whatever does.
+type Intake struct {
+	// Sender returns the sender to publish to, or an error when there is none
+	// for the time being, which is answered with 503.
+	Sender func(context.Context) (*Sender, error)
+
+	// MaxSize is how large a body may be, in bytes. Default: 1 MiB.
+	MaxSize int64
+
+	// Tenant says whose event a request publishes. What it returns overrides
+	// the body's tenant, unless it is empty. Default: the body's tenant.
+	Tenant func(*http.Request) string
+}
+
+var crossOrigin = http.NewCrossOriginProtection()
+
+// ServeHTTP publishes the event in the request's body.
+func (i *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	receipt, status, err := i.publish(w, r)
+	if err != nil {
+		writeProblem(w, status, err.Error())
+		return
+	}
+	body := make([]byte, 0, 64)
+	body = append(body, `{"id":"`...)
+	body = append(body, receipt.ID...) // an ID holds nothing that needs escaping
+	body = append(body, "\"}\n"...)
+	w.Header()["Content-Type"] = []string{"application/json"}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client may be gone
+}
+
+// publish does the work of ServeHTTP and says with which status to answer.
+func (i *Intake) publish(w http.ResponseWriter, r *http.Request) (Receipt, int, error) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return Receipt{}, http.StatusMethodNotAllowed, fmt.Errorf("the method %s is not allowed: publish events with POST", r.Method)
+	}
+	if err := crossOrigin.Check(r); err != nil {
+		return Receipt{}, http.StatusForbidden, errors.New("the request comes from a page of another origin: publish events from your server")
+	}
+	if err := checkContentType(r.Header.Get("Content-Type")); err != nil {
+		return Receipt{}, http.StatusUnsupportedMediaType, err
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return Receipt{}, http.StatusUnsupportedMediaType, fmt.Errorf("the content encoding %q is not understood: send the body uncompressed", encoding)
+	}
+	body, status, err := i.read(w, r)
+	if err != nil {
+		return Receipt{}, status, err
+	}
+	event, err := parseEvent(body)
+	if err != nil {
+		return Receipt{}, publishStatus(err), err
+	}
+	if i.Tenant != nil {
+		if tenant := i.Tenant(r); tenant != "" {
+			event.Tenant = tenant
+		}
+	}
+	if key := r.Header.Get("Idempotency-Key"); key != "" && event.ID == "" {
+		if len(key) > maxIdempotencyKey {
+			return Receipt{}, http.StatusUnprocessableEntity, fmt.Errorf("%w: the Idempotency-Key header has %d bytes: use at most %d", ErrInvalid, len(key), maxIdempotencyKey)
+		}
+		event.ID = idempotentID(key)
+	}
+	if parent := r.Header.Get("Traceparent"); isTraceParent(parent) {
+		event.TraceParent = parent
+	}
+	s, err := i.Sender(r.Context())
+	if err != nil {
+		w.Header().Set("Retry-After", "1")
+		return Receipt{}, http.StatusServiceUnavailable, err
+	}
+	receipts, err := s.publish(r.Context(), []webhook.Event{event})
+	if err != nil {
+		status := publishStatus(err)
+		if status >= 500 {
+			w.Header().Set("Retry-After", "5")
+			s.log.Error("publishing failed", "error", err)
+			if status == http.StatusServiceUnavailable {
+				// The store's own words are for the log.
+				err = errors.New("the event could not be stored: publish it again later")
+			}
+		}
+		return Receipt{}, status, err
+	}
+	if receipts[0].Duplicate {
+		return receipts[0], http.StatusOK, nil
+	}
+	return receipts[0], http.StatusAccepted, nil
+}
+
+// publishStatus is the HTTP status for an error of publishing.
+func publishStatus(err error) int {
+	switch {
+	case errors.Is(err, errMalformed):
+		return http.StatusBadRequest
+	case errors.Is(err, ErrInvalid):
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, ErrConflict):
+		return http.StatusConflict
+	case errors.Is(err, ErrStoreFull):
+		return http.StatusInsufficientStorage
+	}
+	return http.StatusServiceUnavailable
+}
+
+// checkContentType accepts JSON, and what curl -d says when it is not told: the
+// body must be JSON all the same.
+func checkContentType(s string) error {
+	switch s {
+	case "", "application/json", "application/x-www-form-urlencoded":
+		return nil
+	}
+	media, params, err := mime.ParseMediaType(s)
+	if err == nil {
+		charset := params["charset"]
+		if charset != "" && !strings.EqualFold(charset, "utf-8") {
+			return fmt.Errorf("the charset %q is not understood: send UTF-8", charset)
+		}
+		if media == "application/json" || media == "application/x-www-form-urlencoded" ||
+			strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json") {
+			return nil
+		}
+	}
+	return fmt.Errorf("the content type %q is not understood: send application/json", s)
+}
+
+// read reads the whole body, within the limit.
+func (i *Intake) read(w http.ResponseWriter, r *http.Request) ([]byte, int, error) {
+	limit := orDefault(i.MaxSize, DefaultMaxSize)
+	tooLarge := fmt.Errorf("the body is larger than %d bytes: send less, or raise max_size", limit)
+	if r.ContentLength > limit {
+		return nil, http.StatusRequestEntityTooLarge, tooLarge
+	}
+	// The declared length is only believed as far as it is cheap.
+	room := min(max(r.ContentLength+1, 512), 64<<10)
+	body := make([]byte, 0, room)
+	reader := http.MaxBytesReader(w, r.Body, limit)
+	for {
+		n, err := reader.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if err == io.EOF {
+			return body, 0, nil
+		}
+		if err != nil {
+			var over *http.MaxBytesError
+			if errors.As(err, &over) {
+				return nil, http.StatusRequestEntityTooLarge, tooLarge
+			}
+			return nil, http.StatusBadRequest, errors.New("the body broke off: send it again, whole")
+		}
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+	}
+}
+
+// idempotentID makes the event ID that stands for an idempotency key, so that
+// the same key is the same event.
+func idempotentID(key string) string {
+	digest := sha256.Sum256([]byte(key))
+	return "evt_" + hex.EncodeToString(digest[:16])
+}
+
+// isTraceParent tells whether s is a traceparent header of version 00 (W3C
+// Trace Context, section 3.2.2).
+func isTraceParent(s string) bool {
+	if len(s) != 55 || s[:3] != "00-" || s[35] != '-' || s[52] != '-' {
+		return false
+	}
+	return strings.Trim(s[3:35]+s[36:52]+s[53:], "0123456789abcdef") == ""
+}

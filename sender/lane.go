@@ -1,0 +1,349 @@
+package sender
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// The two kinds of deliveries in a lane. Each has its own queue and its own
+// slots, so that neither holds up the other.
+const (
+	first  = 0 // never attempted
+	again  = 1 // to be retried
+	nKinds = 2
+)
+
+// laneLength is how many deliveries of each kind wait in memory; laneShare is
+// the share of all memory that one lane may take.
+var laneLength = [nKinds]int{first: 1024, again: 256}
+
+const laneShare = 8
+
+// lane is one endpoint's way out: its queues, its limits and its breaker.
+//
+// What does not fit into the queues stays in the store. While the store holds
+// deliveries that are due, new ones follow them there, so that the oldest go
+// first.
+type lane struct {
+	s  *Sender
+	id string
+
+	mu      sync.Mutex
+	target  *target // nil when the configuration has no such endpoint
+	active  bool    // the sender is delivering
+	stopped string  // why the lane does not deliver until the endpoint changes
+
+	queues  [nKinds]queue
+	running [nKinds]int
+	turn    int // which kind goes next when there is one slot for both
+
+	stored   [nKinds]time.Time // when the earliest in the store is due; zero: none
+	noted    [nKinds]time.Time // the same, learned while a claim was under way
+	claiming [nKinds]bool
+	leaving  int // deliveries on their way back to the store
+
+	limiter *rate.Limiter
+	breaker breaker
+	rest    time.Time // the endpoint asked to be left alone until then
+
+	alarm     func() // stops the timer
+	alarmTime time.Time
+}
+
+func newLane(s *Sender, id string, t *target, active bool) *lane {
+	l := &lane{s: s, id: id, active: active}
+	l.setTarget(t)
+	return l
+}
+
+// retarget changes where and how the lane delivers, from the next attempt on.
+// A change of the endpoint gives it a fresh start.
+func (l *lane) retarget(t *target, changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.setTarget(t)
+	if changed {
+		l.stopped = ""
+		l.breaker = breaker{}
+		l.rest = time.Time{}
+	}
+	l.pump()
+}
+
+func (l *lane) setTarget(t *target) {
+	l.target = t
+	switch {
+	case t == nil || t.rate == nil:
+		l.limiter = nil
+	case l.limiter == nil:
+		l.limiter = rate.NewLimiter(rate.Limit(t.rate.PerSecond()), t.rate.BurstSize())
+	default:
+		now := l.s.clock.Now()
+		l.limiter.SetLimitAt(now, rate.Limit(t.rate.PerSecond()))
+		l.limiter.SetBurstAt(now, t.rate.BurstSize())
+	}
+}
+
+// start lets the lane deliver.
+func (l *lane) start() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.active = true
+	l.pump()
+}
+
+// stop keeps the lane from starting anything. What waits in memory is let go
+// of: it is in the store.
+func (l *lane) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.active = false
+	l.setAlarm(time.Time{})
+	for kind := range nKinds {
+		l.unload(kind)
+	}
+}
+
+// noteBacklog tells the lane what waits for it in the store.
+func (l *lane) noteBacklog(b Backlog) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stored[first] = earlier(l.stored[first], b.FirstTries)
+	l.stored[again] = earlier(l.stored[again], b.Retries)
+}
+
+// noteStored tells the lane that the store holds another delivery for it.
+func (l *lane) noteStored(retried bool, due time.Time) {
+	kind := first
+	if retried {
+		kind = again
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if kind == first && l.leaving > 0 {
+		l.leaving--
+	}
+	l.stored[kind] = earlier(l.stored[kind], due)
+	if l.claiming[kind] {
+		l.noted[kind] = earlier(l.noted[kind], due)
+	}
+	l.pump()
+}
+
+// offer takes a new delivery, from memory when there is room and nothing older
+// waits in the store.
+func (l *lane) offer(d *Delivery) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.keeps(d) {
+		l.enqueue(first, d, false)
+		l.pump()
+		return
+	}
+	l.putBack(first, d)
+}
+
+func (l *lane) keeps(d *Delivery) bool {
+	if !l.active || l.target == nil || l.stopped != "" || l.resting() {
+		return false
+	}
+	return l.stored[first].IsZero() && l.leaving == 0 && l.room(first, len(d.Event.Data))
+}
+
+// resting tells that the lane makes no attempt for the time being.
+func (l *lane) resting() bool {
+	now := l.s.clock.Now()
+	return now.Before(l.rest) || l.breaker.open(now)
+}
+
+// room tells whether a delivery of this size may wait in memory.
+func (l *lane) room(kind, size int) bool {
+	q := &l.queues[kind]
+	if q.len() == 0 {
+		return true // one at least, or nothing would ever move
+	}
+	limit := l.s.current.Load().memory
+	return q.len() < laneLength[kind] &&
+		l.s.memory.Load()+int64(size) <= limit &&
+		q.bytes+int64(size) <= limit/laneShare
+}
+
+func (l *lane) enqueue(kind int, d *Delivery, recorded bool) {
+	l.queues[kind].push(queued{delivery: d, since: l.s.clock.Now(), recorded: recorded})
+	l.s.memory.Add(int64(len(d.Event.Data)))
+}
+
+// dequeue takes the next delivery of a kind out of memory.
+func (l *lane) dequeue(kind int) *Delivery {
+	d := l.queues[kind].pop()
+	l.s.memory.Add(-int64(len(d.Event.Data)))
+	return d
+}
+
+// unload puts back what waits in memory.
+func (l *lane) unload(kind int) {
+	for l.queues[kind].len() > 0 {
+		l.putBack(kind, l.dequeue(kind))
+	}
+}
+
+// putBack lets go of a delivery that has not been attempted after all.
+func (l *lane) putBack(kind int, d *Delivery) {
+	if kind == first {
+		l.leaving++
+	}
+	l.s.settling.add(Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Status: Pending, Due: d.Due, retried: kind == again})
+}
+
+// recordWaiting gives a row in the store to the deliveries that have waited in
+// memory since before the time given, so that the store need not look for them
+// among finished events after a crash. They stay in memory.
+func (l *lane) recordWaiting(before time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.queues[first].oldestBefore(before) {
+		return
+	}
+	for d := range l.queues[first].unrecorded() {
+		l.s.settling.add(Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Status: Pending, Due: d.Due, Held: true})
+	}
+}
+
+// pump starts whatever can be started now, and sees to it that the lane is
+// woken for what can be started later.
+func (l *lane) pump() {
+	for {
+		kind, d := l.take()
+		if d == nil {
+			return
+		}
+		l.s.running.Add(1)
+		go l.run(kind, d)
+	}
+}
+
+// take gives out the next delivery that may be attempted now; nil when there
+// is none, and then the lane will be pumped when there may be.
+func (l *lane) take() (kind int, _ *Delivery) {
+	if !l.active || l.target == nil || l.stopped != "" {
+		return 0, nil
+	}
+	now := l.s.clock.Now()
+	if l.resting() {
+		for kind := range nKinds {
+			l.unload(kind)
+		}
+		l.setAlarm(later(l.rest, l.breaker.until))
+		return 0, nil
+	}
+	var wake time.Time
+	kind, ok := l.next()
+	if ok {
+		wait := l.throttle(now)
+		if wait == 0 {
+			d := l.dequeue(kind)
+			l.running[kind]++
+			return kind, d
+		}
+		wake = now.Add(wait)
+	}
+	l.setAlarm(l.refill(now, wake))
+	return 0, nil
+}
+
+// refill has deliveries claimed that are due in the store, and returns the
+// earlier of wake and when the next one is.
+func (l *lane) refill(now, wake time.Time) time.Time {
+	for kind := range nKinds {
+		switch due := l.stored[kind]; {
+		case due.IsZero() || l.claiming[kind]:
+		case due.After(now):
+			wake = earlier(wake, due)
+		case l.queues[kind].len() <= laneLength[kind]/4:
+			l.claiming[kind] = true
+			l.s.running.Add(1)
+			go l.claim(kind)
+		}
+	}
+	return wake
+}
+
+// next chooses the kind of the delivery to start, if any may start. A quarter
+// of the slots is for retries and the rest for first tries, but slots that the
+// one does not need are the other's.
+func (l *lane) next() (kind int, ok bool) {
+	limit := l.target.concurrency
+	if l.breaker.probing() {
+		limit = 1
+	}
+	if l.running[first]+l.running[again] >= limit {
+		return 0, false
+	}
+	switch waiting := [nKinds]bool{l.queues[first].len() > 0, l.queues[again].len() > 0}; {
+	case !waiting[first] && !waiting[again]:
+		return 0, false
+	case !waiting[again]:
+		return first, true
+	case !waiting[first]:
+		return again, true
+	}
+	if limit == 1 {
+		l.turn = 1 - l.turn
+		return l.turn, true
+	}
+	if l.running[again] < max(1, limit/4) {
+		return again, true
+	}
+	return first, true
+}
+
+// throttle takes a token of the endpoint's rate, or says how long to wait for
+// one.
+func (l *lane) throttle(now time.Time) time.Duration {
+	if l.limiter == nil || l.limiter.AllowN(now, 1) {
+		return 0
+	}
+	missing := 1 - l.limiter.TokensAt(now)
+	return max(time.Duration(missing/float64(l.limiter.Limit())*float64(time.Second)), time.Millisecond)
+}
+
+// setAlarm has the lane pumped at a time; zero turns the alarm off.
+func (l *lane) setAlarm(at time.Time) {
+	if at.Equal(l.alarmTime) {
+		return
+	}
+	if l.alarm != nil {
+		l.alarm()
+		l.alarm = nil
+	}
+	l.alarmTime = at
+	if at.IsZero() {
+		return
+	}
+	l.alarm = l.s.clock.AfterFunc(max(at.Sub(l.s.clock.Now()), 0), func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.alarmTime.Equal(at) {
+			l.alarmTime = time.Time{}
+			l.pump()
+		}
+	})
+}
+
+// earlier is the earlier of two times; zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// later is the later of two times; zero is none.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,129 @@
+package sender
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+// ErrInvalid means that an event cannot be accepted as it is. The message
+// names the field, what is wrong with it and what to do.
+var ErrInvalid = errors.New("invalid event")
+
+// maxBatch is how many events one call of Publish takes.
+const maxBatch = 1000
+
+// Receipt is the answer to one published event.
+type Receipt struct {
+	// ID is the event's, made by the sender if the publisher gave none.
+	ID string `json:"id"`
+
+	// Duplicate tells that the same event had been published before; nothing
+	// was done this time.
+	Duplicate bool `json:"-"`
+}
+
+// Publish takes events in, all of them or none. When it returns without an
+// error they are on disk and will be delivered to every endpoint that
+// subscribes to them. An event without an ID gets one, and one without a
+// timestamp gets the time of now.
+//
+// Errors wrap [ErrInvalid], [ErrConflict] (the ID belongs to another event),
+// [ErrStoreFull], [ErrClosed], the context's error (the events may have been
+// stored all the same; publish them again under the same IDs to find out), or
+// are the store's.
+func (s *Sender) Publish(ctx context.Context, events ...webhook.Event) ([]Receipt, error) {
+	for i := range events {
+		e := &events[i]
+		if e.ContentType != "" && e.ContentType != "application/json" {
+			return nil, fmt.Errorf("%w: content type %q cannot be published: data must be JSON", ErrInvalid, e.ContentType)
+		}
+		data := jsontext.Value(append([]byte(nil), e.Data...))
+		if len(data) == 0 {
+			return nil, fmt.Errorf("%w: data is missing: add a JSON value that describes the event", ErrInvalid)
+		}
+		if err := compact(&data); err != nil {
+			return nil, fmt.Errorf("%w: data %w", ErrInvalid, err)
+		}
+		e.Data = data
+	}
+	return s.publish(ctx, events)
+}
+
+// publish is Publish for events whose data is known to be compact JSON.
+func (s *Sender) publish(ctx context.Context, events []webhook.Event) ([]Receipt, error) {
+	if len(events) == 0 || len(events) > maxBatch {
+		return nil, fmt.Errorf("%w: a batch of %d events: publish 1 to %d at a time", ErrInvalid, len(events), maxBatch)
+	}
+	now := s.clock.Now()
+	current := s.current.Load()
+	request := &putRequest{done: make(chan error, 1)}
+	request.publication.Events = make([]PutEvent, len(events))
+	for i := range events {
+		e := &events[i]
+		put := &request.publication.Events[i]
+		put.TimestampGiven = !e.Timestamp.IsZero()
+		if err := s.complete(e, current, now); err != nil {
+			return nil, err
+		}
+		put.Event, put.StoredAt = e, now
+		for _, t := range current.byTenant[e.Tenant] {
+			if t.wants(e.Type) {
+				put.EndpointIDs = append(put.EndpointIDs, t.id)
+			}
+		}
+		request.bytes += len(e.Data)
+	}
+	if err := s.puts.add(request); err != nil {
+		return nil, err
+	}
+	select {
+	case err := <-request.done:
+		if err != nil {
+			return nil, err
+		}
+	case <-ctx.Done():
+		return nil, fmt.Errorf("publishing: %w", context.Cause(ctx))
+	}
+	receipts := make([]Receipt, len(events))
+	for i := range events {
+		receipts[i] = Receipt{ID: events[i].ID, Duplicate: request.publication.Events[i].Duplicate}
+	}
+	return receipts, nil
+}
+
+// complete checks an event and fills in what its publisher left out.
+func (s *Sender) complete(e *webhook.Event, c *snapshot, now time.Time) (err error) {
+	if e.Type == "" {
+		return fmt.Errorf("%w: event is missing: name the event type, such as conversation.created", ErrInvalid)
+	}
+	if !c.catalogue.Knows(e.Type) {
+		if err := webhook.CheckEventType(e.Type); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+		return fmt.Errorf("%w: event type %q is unknown: use one of the configured event types, or add it to event_types", ErrInvalid, e.Type)
+	}
+	if e.ID == "" {
+		if e.ID, err = webhook.NewEventID(now, s.random); err != nil {
+			return err
+		}
+	} else if err := webhook.CheckEventID(e.ID); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	switch year := e.Timestamp.UTC().Year(); {
+	case e.Timestamp.IsZero():
+		e.Timestamp = now.UTC().Truncate(time.Millisecond)
+	case year < 1970 || year > 2200:
+		return fmt.Errorf("%w: timestamp lies in the year %d: give the time at which the event happened", ErrInvalid, year)
+	}
+	const maxTenant = 256
+	if len(e.Tenant) > maxTenant {
+		return fmt.Errorf("%w: tenant has %d bytes: use at most %d", ErrInvalid, len(e.Tenant), maxTenant)
+	}
+	return nil
+}

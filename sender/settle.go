@@ -1,0 +1,166 @@
+package sender
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// settleEvery is how long outcomes gather before they are committed. It
+	// bounds what is delivered again after a crash.
+	settleEvery = 20 * time.Millisecond
+
+	// maxSettle is how many outcomes one transaction holds, so that publishers
+	// do not wait long for it.
+	maxSettle = 1000
+
+	// maxUnsettled is how many outcomes may gather while the store fails;
+	// further ones wait, and with them their lanes.
+	maxUnsettled = 16 * maxSettle
+)
+
+// settleQueue gathers outcomes on their way to the store.
+type settleQueue struct {
+	mu      sync.Mutex
+	room    sync.Cond // there is room again, or all is settled
+	waiting []Outcome
+	busy    int           // taken, but not yet in the store
+	wake    chan struct{} // holds one token while there is something to do
+	urgent  chan struct{} // holds one token when it cannot wait
+}
+
+func (q *settleQueue) init() {
+	q.room.L = &q.mu
+	q.wake = make(chan struct{}, 1)
+	q.urgent = make(chan struct{}, 1)
+}
+
+// wait waits until there is room for another outcome, or the context ends.
+func (q *settleQueue) wait(ctx context.Context) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) < maxUnsettled {
+		return
+	}
+	defer context.AfterFunc(ctx, q.nudge)()
+	for len(q.waiting) >= maxUnsettled && ctx.Err() == nil {
+		q.room.Wait()
+	}
+}
+
+// nudge has those who wait look at their context.
+func (q *settleQueue) nudge() {
+	q.mu.Lock()
+	q.room.Broadcast()
+	q.mu.Unlock()
+}
+
+// add queues an outcome.
+func (q *settleQueue) add(o Outcome) {
+	q.mu.Lock()
+	q.waiting = append(q.waiting, o)
+	many := len(q.waiting) >= maxSettle
+	q.mu.Unlock()
+	token(q.wake)
+	if many {
+		token(q.urgent)
+	}
+}
+
+func token(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// take moves up to maxSettle outcomes into batch.
+func (q *settleQueue) take(batch []Outcome) []Outcome {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(len(q.waiting), maxSettle)
+	batch = append(batch, q.waiting[:n]...)
+	left := copy(q.waiting, q.waiting[n:])
+	clear(q.waiting[left:])
+	q.waiting = q.waiting[:left]
+	q.busy = n
+	q.room.Broadcast()
+	return batch
+}
+
+func (q *settleQueue) settled() {
+	q.mu.Lock()
+	q.busy = 0
+	q.room.Broadcast()
+	q.mu.Unlock()
+}
+
+// flush waits until everything queued before is in the store, or the context
+// ends.
+func (q *settleQueue) flush(ctx context.Context) error {
+	token(q.urgent)
+	token(q.wake)
+	defer context.AfterFunc(ctx, q.nudge)()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.waiting)+q.busy > 0 && ctx.Err() == nil {
+		q.room.Wait()
+	}
+	return ctx.Err()
+}
+
+// settleLoop commits outcomes until the sender closes.
+func (s *Sender) settleLoop() {
+	var batch []Outcome
+	for {
+		select {
+		case <-s.settling.wake:
+		case <-s.background.Done():
+			return
+		}
+		s.gather()
+		for {
+			batch = s.settling.take(batch[:0])
+			if len(batch) == 0 {
+				break
+			}
+			if !s.settle(batch) {
+				return
+			}
+			s.settling.settled()
+			for i := range batch {
+				if o := &batch[i]; o.Status == Pending && !o.Held {
+					s.lane(o.EndpointID).noteStored(o.retried, o.Due)
+				}
+			}
+			clear(batch)
+		}
+	}
+}
+
+// gather lets more outcomes come before a commit.
+func (s *Sender) gather() {
+	timer := time.NewTimer(settleEvery)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.settling.urgent:
+	case <-s.background.Done():
+	}
+}
+
+// settle commits a batch, and does not give up before the sender closes: what
+// is not settled is delivered again.
+func (s *Sender) settle(batch []Outcome) bool {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := s.store.Settle(context.Background(), batch)
+		if err == nil {
+			return true
+		}
+		s.log.Error("recording deliveries failed; it is tried again", "deliveries", len(batch), "error", err, "in", wait)
+		if !s.sleep(wait) {
+			return false
+		}
+	}
+}

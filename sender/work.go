@@ -1,0 +1,179 @@
+package sender
+
+import (
+	"log/slog"
+	"time"
+)
+
+// run makes the attempt of one delivery after another, as long as the lane has
+// one for it.
+func (l *lane) run(kind int, d *Delivery) {
+	defer l.s.running.Done()
+	for d != nil {
+		l.mu.Lock()
+		t := l.target
+		l.mu.Unlock()
+		var r result
+		var o Outcome
+		if t == nil { // the configuration has just lost the endpoint
+			r.abandoned = true
+		} else {
+			r = l.s.attempt(t, d)
+			o = l.s.outcome(t, d, &r)
+		}
+		kind, d = l.finish(kind, d, &r, &o)
+	}
+}
+
+// outcome says what becomes of a delivery after an attempt.
+func (s *Sender) outcome(t *target, d *Delivery, r *result) Outcome {
+	a := &r.attempt
+	o := Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Attempt: a, retried: true}
+	now := a.StartedAt.Add(time.Duration(a.Duration))
+	switch a.Verdict {
+	case VerdictSucceeded:
+		o.Status = Succeeded
+	case VerdictBlocked:
+		o.Status = Blocked
+	case VerdictGone:
+		o.Status, o.Due = Pending, now
+	default:
+		if a.Number > len(t.retry) {
+			o.Status = Failed
+			break
+		}
+		wait := jitter(t.retry[a.Number-1], s.random)
+		o.Status, o.Due = Pending, now.Add(max(wait, r.retryAfter))
+	}
+	return o
+}
+
+// finish takes in what came of an attempt and gives the worker its next
+// delivery; nil when there is none for it.
+func (l *lane) finish(kind int, d *Delivery, r *result, o *Outcome) (int, *Delivery) {
+	if !r.abandoned {
+		l.s.settling.wait(l.s.attempts)
+		l.s.settling.add(*o)
+		l.log(d, o)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running[kind]--
+	if r.abandoned {
+		l.putBack(kind, d)
+		return 0, nil
+	}
+	l.judged(r)
+	// The worker goes on itself rather than have another goroutine started.
+	kind, following := l.take()
+	if following != nil {
+		l.pump()
+	}
+	return kind, following
+}
+
+// judged adapts the lane to what an attempt has shown of the endpoint.
+func (l *lane) judged(r *result) {
+	now := r.attempt.StartedAt.Add(time.Duration(r.attempt.Duration))
+	switch r.attempt.Verdict {
+	case VerdictSucceeded:
+		l.breaker.succeeded()
+	case VerdictGone:
+		l.stopped = "the endpoint answered 410 Gone"
+		l.s.log.Warn("endpoint disabled: it answered 410 Gone; its deliveries wait until it is changed", "endpoint", l.id)
+		for kind := range nKinds {
+			l.unload(kind)
+		}
+	case VerdictRetry:
+		if r.retryAfter > 0 {
+			l.rest = later(l.rest, now.Add(r.retryAfter))
+		}
+		if l.breaker.failed(now) {
+			l.s.log.Warn("endpoint keeps failing; it is left alone for a while", "endpoint", l.id,
+				"failures", l.breaker.failures, "pause", l.breaker.pause, "error", r.attempt.Error)
+		}
+	}
+}
+
+// log writes one line for a finished delivery, and one for an attempt that
+// failed.
+func (l *lane) log(d *Delivery, o *Outcome) {
+	a := o.Attempt
+	level, message := slog.LevelInfo, "attempt failed"
+	switch o.Status {
+	case Succeeded:
+		level, message = slog.LevelDebug, "delivered"
+	case Failed:
+		level, message = slog.LevelError, "delivery failed: its retries are used up"
+	case Blocked:
+		level, message = slog.LevelError, "delivery blocked: it waits until the endpoint or the egress rules change"
+	}
+	if !l.s.log.Enabled(l.s.background, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("endpoint", l.id),
+		slog.String("event_id", d.Event.ID),
+		slog.String("event", d.Event.Type),
+		slog.Int("attempt", a.Number),
+		slog.Int("status", a.StatusCode),
+		slog.Duration("duration", time.Duration(a.Duration)),
+	}
+	if a.Error != "" {
+		attrs = append(attrs, slog.String("error", a.Error))
+	}
+	if !o.Due.IsZero() {
+		attrs = append(attrs, slog.Time("next", o.Due))
+	}
+	l.s.log.LogAttrs(l.s.background, level, message, attrs...)
+}
+
+// claim takes due deliveries out of the store into the lane's queue.
+func (l *lane) claim(kind int) {
+	defer l.s.running.Done()
+	claimed, err := l.claimFromStore(kind)
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.claiming[kind] = false
+	if err != nil {
+		if l.s.attempts.Err() == nil {
+			l.s.log.Error("reading deliveries from the store failed; it is tried again", "endpoint", l.id, "error", err)
+		}
+		l.stored[kind] = l.s.clock.Now().Add(time.Second)
+	} else {
+		l.stored[kind] = earlier(claimed.Next, l.noted[kind])
+	}
+	l.noted[kind] = time.Time{}
+	for _, d := range claimed.Deliveries {
+		l.enqueue(kind, d, true)
+	}
+	if !l.active || l.target == nil || l.stopped != "" {
+		l.unload(kind)
+		return
+	}
+	l.pump()
+}
+
+func (l *lane) claimFromStore(kind int) (Claimed, error) {
+	select {
+	case l.s.claims <- struct{}{}:
+		defer func() { <-l.s.claims }()
+	case <-l.s.attempts.Done():
+		return Claimed{}, l.s.attempts.Err()
+	}
+	l.mu.Lock()
+	want := laneLength[kind] - l.queues[kind].len()
+	if l.breaker.probing() {
+		want = 1
+	}
+	l.mu.Unlock()
+	limit := l.s.current.Load().memory
+	return l.s.store.Claim(l.s.attempts, ClaimQuery{
+		EndpointID: l.id,
+		Retries:    kind == again,
+		Now:        l.s.clock.Now(),
+		Limit:      want,
+		Bytes:      min(limit/laneShare, max(limit-l.s.memory.Load(), 0)),
+	})
+}
