@@ -35,7 +35,7 @@ const (
 // Make one with [ParseSecret] or [GenerateSecret]: the zero value is not usable.
 type Secret struct {
 	key  func() []byte // a func, so that no printer can follow it to the bytes
-	macs sync.Pool // of *macState; a reset HMAC keeps its key schedule
+	macs sync.Pool     // of *macState; a reset HMAC keeps its key schedule
 }
 
 // macState is an HMAC with the scratch space that one signature needs.
@@ -146,7 +146,15 @@ func (m *macState) mac(first, second []byte) []byte {
 	return m.hash.Sum(m.sum[:0])
 }
 
-// decodeKey decodes base64 with or without padding.
+// decodeKey decodes base64 with or without padding. Line breaks, which
+// encoding/base64 skips, are refused, so that a key reads the same everywhere.
 func decodeKey(s string) ([]byte, error) {
-	return base64.RawStdEncoding.Strict().DecodeString(strings.TrimRight(s, "="))
+	if i := strings.IndexAny(s, "\r\n"); i >= 0 {
+		return nil, base64.CorruptInputError(i)
+	}
+	encoding := base64.RawStdEncoding
+	if strings.HasSuffix(s, "=") {
+		encoding = base64.StdEncoding
+	}
+	return encoding.Strict().DecodeString(s)
 }

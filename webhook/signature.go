@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -97,16 +98,22 @@ func Sign(signers []Signer, id string, timestamp time.Time, body []byte) string 
 	if len(signers) == 0 {
 		return ""
 	}
-	var room [128]byte
-	list := room[:0]
+	room := signatureLists.Get().(*[]byte)
+	list := (*room)[:0]
 	for i, s := range signers {
 		if i > 0 {
 			list = append(list, ' ')
 		}
 		list = s.AppendSignature(list, id, timestamp.Unix(), body)
 	}
-	return string(list)
+	value := string(list)
+	*room = list
+	signatureLists.Put(room)
+	return value
 }
+
+// signatureLists are buffers for [Sign], so that it allocates only its result.
+var signatureLists = sync.Pool{New: func() any { return new([]byte) }}
 
 // SetHeaders sets the three Standard Webhooks headers on h, as [Sign] makes
 // them. Without signers it sets the first two and removes the signature.
