@@ -91,7 +91,7 @@ func TestDurationJSON(t *testing.T) {
 			t.Errorf("%s gave %v, want an error with %q", in, err, want)
 		}
 	}
-	for in, want := range map[time.Duration]string{90 * time.Second: `{"wait":"1m30s"}`, 30 * 24 * time.Hour: `{"wait":"720h0m0s"}`, 0: `{}`} {
+	for in, want := range map[time.Duration]string{90 * time.Second: `{"wait":"1m30s"}`, 30 * 24 * time.Hour: `{"wait":"720h"}`, 10 * time.Minute: `{"wait":"10m"}`, 0: `{}`} {
 		got, err := json.Marshal(config{webhook.Duration(in)})
 		if err != nil || string(got) != want {
 			t.Errorf("%v encodes as %s, %v; want %s", in, got, err, want)

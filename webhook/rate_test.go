@@ -67,8 +67,8 @@ func TestRateJSON(t *testing.T) {
 	}{
 		{`{"events":100}`, 100, 100, `{"events":100}`, "100/s"},
 		{`{"events":100,"per":"1s","burst":200}`, 100, 200, `{"events":100,"per":"1s","burst":200}`, "100/s burst 200"},
-		{`{"events":600,"per":"1m"}`, 10, 600, `{"events":600,"per":"1m0s"}`, "600/m"},
-		{`{"events":9,"per":"1h"}`, 0.0025, 9, `{"events":9,"per":"1h0m0s"}`, "9/h"},
+		{`{"events":600,"per":"1m"}`, 10, 600, `{"events":600,"per":"1m"}`, "600/m"},
+		{`{"events":9,"per":"1h"}`, 0.0025, 9, `{"events":9,"per":"1h"}`, "9/h"},
 		{`{"events":1,"per":10000000000}`, 0.1, 1, `{"events":1,"per":"10s"}`, "1/10s"},
 	}
 	for _, tt := range tests {
