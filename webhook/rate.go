@@ -20,6 +20,9 @@ type Rate struct {
 	Burst int `json:"burst,omitempty"`
 }
 
+// maxRatePer keeps the limiters' arithmetic in range.
+const maxRatePer = 366 * 24 * time.Hour
+
 // ParseRate reads the short form of a rate, "100/s", "600/m" or "10/h"; any
 // duration may follow the slash ("5/10s").
 func ParseRate(s string) (Rate, error) {
@@ -55,6 +58,8 @@ func (r Rate) Validate() error {
 		return fmt.Errorf("rate %s is too low: allow at least 1 event per unit of time", r)
 	case r.Per < 0:
 		return fmt.Errorf("rate %s has a negative unit of time: write one such as 1s or 1m", r)
+	case r.Per > Duration(maxRatePer):
+		return fmt.Errorf("rate %s has a unit of time of more than a year: use a shorter one", r)
 	case r.Burst < 0:
 		return fmt.Errorf("rate %s has a negative burst: leave it out, or allow at least 1", r)
 	}

@@ -98,6 +98,7 @@ func TestRateValidate(t *testing.T) {
 		{webhook.Rate{}, "rate 0/s is too low: allow at least 1 event per unit of time"},
 		{webhook.Rate{Events: 1, Per: -1}, "rate 1/-1ns has a negative unit of time: write one such as 1s or 1m"},
 		{webhook.Rate{Events: 1, Burst: -2}, "rate 1/s burst -2 has a negative burst: leave it out, or allow at least 1"},
+		{webhook.Rate{Events: 1, Per: webhook.Duration(367 * 24 * time.Hour)}, "rate 1/8808h has a unit of time of more than a year: use a shorter one"},
 	}
 	for _, tt := range tests {
 		if err := tt.in.Validate(); err == nil || err.Error() != tt.want {
