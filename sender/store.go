@@ -155,6 +155,9 @@ type Outcome struct {
 
 	// retried tells the sender itself that the delivery has been attempted.
 	retried bool
+
+	// under is the configuration that the attempt was made under.
+	under *snapshot
 }
 
 // ClaimQuery says which deliveries to claim.

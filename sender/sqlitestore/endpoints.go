@@ -1,0 +1,97 @@
+package sqlitestore
+
+import (
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// lane is what is known of one endpoint.
+type lane struct {
+	number int64
+	id     string
+
+	// seen says, for first tries and for retries, up to where every pending
+	// delivery is held, so that looking for others can begin there.
+	seen [2]position
+}
+
+// position is a place in the order of claims.
+type position struct {
+	due, seq int64
+}
+
+// beginning comes before every delivery.
+var beginning = position{due: -1 << 63, seq: -1 << 63}
+
+// before tells whether p comes before q.
+func (p position) before(q position) bool {
+	return p.due < q.due || p.due == q.due && p.seq < q.seq
+}
+
+// look has the next claims of either kind begin at a place, if they would begin
+// after it: a delivery there is not held any more.
+func (l *lane) look(at position) {
+	for kind, seen := range l.seen {
+		if at.before(seen) {
+			l.seen[kind] = at
+		}
+	}
+}
+
+// endpoints are the numbers of all endpoints that ever had a delivery.
+type endpoints struct {
+	byID     map[string]*lane
+	byNumber map[int64]*lane
+	last     int64
+	added    []*lane // by the transaction under way
+	insert   *sqlite.Stmt
+}
+
+// load reads the numbers from the file.
+func (e *endpoints) load(conn *sqlite.Conn) error {
+	e.byID, e.byNumber = map[string]*lane{}, map[int64]*lane{}
+	err := sqlitex.Execute(conn, "SELECT number, id FROM endpoints", &sqlitex.ExecOptions{
+		ResultFunc: func(stmt *sqlite.Stmt) error {
+			e.add(&lane{number: stmt.ColumnInt64(0), id: stmt.ColumnText(1)})
+			return nil
+		},
+	})
+	e.added = nil
+	return err
+}
+
+// add puts an endpoint in memory.
+func (e *endpoints) add(l *lane) {
+	l.seen = [2]position{beginning, beginning}
+	e.byID[l.id], e.byNumber[l.number] = l, l
+	e.last = max(e.last, l.number)
+	e.added = append(e.added, l)
+}
+
+// named is the endpoint of an ID; it gets a number if it has none.
+func (e *endpoints) named(id string) (*lane, error) {
+	if l := e.byID[id]; l != nil {
+		return l, nil
+	}
+	l := &lane{number: e.last + 1, id: id}
+	e.insert.BindInt64(1, l.number)
+	e.insert.BindText(2, id)
+	if err := run(e.insert); err != nil {
+		return nil, err
+	}
+	e.add(l)
+	return l, nil
+}
+
+// commit keeps what the transaction has added.
+func (e *endpoints) commit() { e.added = e.added[:0] }
+
+// undo forgets what the transaction has added.
+func (e *endpoints) undo() {
+	for _, l := range e.added {
+		delete(e.byID, l.id)
+		delete(e.byNumber, l.number)
+		e.last = min(e.last, l.number-1)
+	}
+	e.added = e.added[:0]
+}

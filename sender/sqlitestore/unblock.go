@@ -1,0 +1,46 @@
+package sqlitestore
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+// unblockStep is how many deliveries one transaction unblocks, so that storing
+// events does not have to wait for all of them.
+const unblockStep = 1000
+
+// unblockSome makes blocked deliveries (2) of an endpoint pending (1).
+const unblockSome = `UPDATE deliveries SET status = 1, due = ?2
+	WHERE endpoint = ?1 AND event_seq IN (
+		SELECT event_seq FROM deliveries INDEXED BY deliveries_blocked
+		WHERE status = 2 AND endpoint = ?1 ORDER BY event_seq LIMIT ?3)`
+
+// Unblock implements [sender.Store]. On an error some deliveries may have been
+// unblocked; calling it again goes on with the others.
+func (s *Store) Unblock(ctx context.Context, endpointID string, due time.Time) (unblocked int, err error) {
+	for {
+		n := 0
+		err := s.write(ctx, "unblocking deliveries", func(w *writer) error {
+			l := w.endpoints.byID[endpointID]
+			if l == nil {
+				return nil
+			}
+			w.unblock.BindInt64(1, l.number)
+			w.unblock.BindInt64(2, due.UnixMilli())
+			w.unblock.BindInt64(3, unblockStep)
+			if err := run(w.unblock); err != nil {
+				return err
+			}
+			n = w.conn.Changes()
+			l.look(position{due.UnixMilli(), math.MinInt64})
+			return nil
+		})
+		if err != nil {
+			return unblocked, err
+		}
+		if unblocked += n; n < unblockStep {
+			return unblocked, nil
+		}
+	}
+}

@@ -1,0 +1,283 @@
+package storetest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/manysends/caddy-webhooks/sender"
+)
+
+// model is the contract in its simplest form: everything in memory, found by
+// looking at all of it. Closing or crashing it ends the holds alone.
+type model struct {
+	mu     sync.Mutex
+	closed bool
+	events []*modelEvent // by number
+	last   int64
+}
+
+// modelEvent is an event of a model.
+type modelEvent struct {
+	sender.PutEvent
+	deliveries []*modelDelivery
+}
+
+// modelDelivery is a delivery of a model.
+type modelDelivery struct {
+	sender.DeliveryRecord
+	held bool
+}
+
+var _ sender.Store = (*model)(nil)
+
+// begin locks the model for a call, or says why it must not go on.
+func (m *model) begin(ctx context.Context) error {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return sender.ErrStoreClosed
+	}
+	if err := ctx.Err(); err != nil {
+		m.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+// PutEvents implements [sender.Store].
+func (m *model) PutEvents(ctx context.Context, publications []*sender.Publication) error {
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	for _, p := range publications {
+		before := len(m.events)
+		p.Err = nil
+		for i := range p.Events {
+			e := &p.Events[i]
+			e.Seq, e.Duplicate = 0, false
+			if first := m.find(e.Event.Tenant, e.Event.ID); first == nil {
+				m.add(e)
+			} else if same(first, e) {
+				e.Seq, e.Duplicate = first.Seq, true
+			} else {
+				p.Err = fmt.Errorf("event %q: %w", e.Event.ID, sender.ErrConflict)
+				m.events = m.events[:before]
+				for j := range p.Events[:i] {
+					p.Events[j].Seq, p.Events[j].Duplicate = 0, false
+				}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// find is an event by its name, or nil.
+func (m *model) find(tenant, id string) *modelEvent {
+	for _, e := range m.events {
+		if e.Event.ID == id && e.Event.Tenant == tenant {
+			return e
+		}
+	}
+	return nil
+}
+
+// add stores an event that is new.
+func (m *model) add(e *sender.PutEvent) {
+	m.last++
+	e.Seq = m.last
+	added := &modelEvent{PutEvent: *e}
+	for _, endpoint := range e.EndpointIDs {
+		added.deliveries = append(added.deliveries, &modelDelivery{held: true, DeliveryRecord: sender.DeliveryRecord{
+			Delivery: sender.Delivery{Event: e.Event, Seq: e.Seq, EndpointID: endpoint, Status: sender.Pending, Due: e.StoredAt},
+		}})
+	}
+	m.events = append(m.events, added)
+}
+
+// same tells whether e is a duplicate of the first event of its name.
+func same(first *modelEvent, e *sender.PutEvent) bool {
+	a, b := first.Event, e.Event
+	return a.Type == b.Type && bytes.Equal(a.Data, b.Data) && a.ContentType == b.ContentType &&
+		(!e.TimestampGiven || a.Timestamp.Equal(b.Timestamp))
+}
+
+// Settle implements [sender.Store].
+func (m *model) Settle(ctx context.Context, outcomes []sender.Outcome) error {
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	for _, o := range outcomes {
+		for _, e := range m.events {
+			for _, d := range e.deliveries {
+				if e.Seq == o.Seq && d.EndpointID == o.EndpointID && d.Status == sender.Pending {
+					d.settle(o)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// settle records an outcome of a pending delivery.
+func (d *modelDelivery) settle(o sender.Outcome) {
+	if o.Attempt != nil {
+		if slices.ContainsFunc(d.History, func(a sender.Attempt) bool { return a.Number == o.Attempt.Number }) {
+			return
+		}
+		d.History = append(d.History, *o.Attempt)
+		slices.SortFunc(d.History, func(a, b sender.Attempt) int { return a.Number - b.Number })
+		d.Attempts = max(d.Attempts, o.Attempt.Number)
+	}
+	d.Status, d.Due, d.held = o.Status, time.Time{}, false
+	if o.Status == sender.Pending {
+		d.Due, d.held = o.Due, o.Held
+	}
+}
+
+// waiting are the pending deliveries of an endpoint that are not held, in the
+// order of claims.
+func (m *model) waiting(endpoint string, retries bool) []*modelDelivery {
+	var waiting []*modelDelivery
+	for _, e := range m.events {
+		for _, d := range e.deliveries {
+			if d.EndpointID == endpoint && d.Status == sender.Pending && !d.held && retries == (d.Attempts > 0) {
+				waiting = append(waiting, d)
+			}
+		}
+	}
+	slices.SortStableFunc(waiting, func(a, b *modelDelivery) int { return a.Due.Compare(b.Due) })
+	return waiting
+}
+
+// Claim implements [sender.Store].
+func (m *model) Claim(ctx context.Context, q sender.ClaimQuery) (claimed sender.Claimed, err error) {
+	if err := m.begin(ctx); err != nil {
+		return claimed, err
+	}
+	defer m.mu.Unlock()
+	size := int64(0)
+	for _, d := range m.waiting(q.EndpointID, q.Retries) {
+		n := len(claimed.Deliveries)
+		size += int64(len(d.Event.Data))
+		if d.Due.After(q.Now) || n == q.Limit || n > 0 && size > q.Bytes {
+			claimed.Next = d.Due
+			break
+		}
+		d.held = true
+		delivery := d.Delivery
+		claimed.Deliveries = append(claimed.Deliveries, &delivery)
+	}
+	return claimed, nil
+}
+
+// Backlog implements [sender.Store].
+func (m *model) Backlog(ctx context.Context) (backlog []sender.Backlog, err error) {
+	if err := m.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	seen := map[string]bool{}
+	for _, e := range m.events {
+		for _, endpoint := range e.EndpointIDs {
+			b := sender.Backlog{EndpointID: endpoint}
+			first, retries := m.waiting(endpoint, false), m.waiting(endpoint, true)
+			if len(first) > 0 {
+				b.FirstTries = first[0].Due
+			}
+			if len(retries) > 0 {
+				b.Retries = retries[0].Due
+			}
+			if !seen[endpoint] && len(first)+len(retries) > 0 {
+				backlog = append(backlog, b)
+			}
+			seen[endpoint] = true
+		}
+	}
+	return backlog, nil
+}
+
+// Unblock implements [sender.Store].
+func (m *model) Unblock(ctx context.Context, endpointID string, due time.Time) (n int, err error) {
+	if err := m.begin(ctx); err != nil {
+		return 0, err
+	}
+	defer m.mu.Unlock()
+	for _, e := range m.events {
+		for _, d := range e.deliveries {
+			if d.EndpointID == endpointID && d.Status == sender.Blocked {
+				d.Status, d.Due = sender.Pending, due
+				n++
+			}
+		}
+	}
+	return n, nil
+}
+
+// Event implements [sender.Store].
+func (m *model) Event(ctx context.Context, tenant, id string) (*sender.EventRecord, error) {
+	if err := m.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	e := m.find(tenant, id)
+	if e == nil {
+		return nil, sender.ErrNotFound
+	}
+	record := &sender.EventRecord{Event: e.Event, StoredAt: e.StoredAt}
+	for _, d := range e.deliveries {
+		copied := d.DeliveryRecord
+		copied.History = slices.Clone(d.History)
+		record.Deliveries = append(record.Deliveries, copied)
+	}
+	return record, nil
+}
+
+// Purge implements [sender.Store].
+func (m *model) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+	if err := m.begin(ctx); err != nil {
+		return 0, err
+	}
+	defer m.mu.Unlock()
+	var old []*modelEvent
+	for _, e := range m.events {
+		waits := slices.ContainsFunc(e.deliveries, func(d *modelDelivery) bool { return d.Status <= sender.Blocked })
+		if !waits && e.StoredAt.Before(before) {
+			old = append(old, e)
+		}
+	}
+	slices.SortStableFunc(old, func(a, b *modelEvent) int {
+		return cmp.Or(a.StoredAt.Compare(b.StoredAt), cmp.Compare(a.Seq, b.Seq))
+	})
+	old = old[:min(limit, len(old))]
+	m.events = slices.DeleteFunc(m.events, func(e *modelEvent) bool { return slices.Contains(old, e) })
+	return len(old), nil
+}
+
+// Close implements [sender.Store].
+func (m *model) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	return nil
+}
+
+// next is the model as it is opened again.
+func (m *model) next() *model {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	for _, e := range m.events {
+		for _, d := range e.deliveries {
+			d.held = false
+		}
+	}
+	return &model{events: m.events, last: m.last}
+}
