@@ -8,16 +8,19 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
-// What is read of an answer's body, and what of that is kept.
+// What is read of an answer's body, what of that is kept, and what of an
+// error, in bytes.
 const (
 	maxResponseRead = 64 << 10
 	maxResponseKept = 16 << 10
+	maxErrorKept    = 1000
 )
 
 // errTimeout is why an attempt's context ends: its time is up.
@@ -39,12 +42,13 @@ func moduleVersion() string {
 	return "devel"
 }
 
-// newTransport makes the HTTP client under all attempts. It follows no
-// redirects and decompresses nothing. Connections go through the guard of the
-// snapshot that is current when they are made.
-func (s *Sender) newTransport() *http.Transport {
+// newTransport makes the HTTP client under all attempts that are made under
+// the same egress rules. It follows no redirects and decompresses nothing.
+// Connections go through the guard, and as long as they are kept they are of
+// no use to attempts under other rules.
+func newTransport(g *guard) *http.Transport {
 	return &http.Transport{
-		DialContext:            s.dialContext,
+		DialContext:            g.dialContext,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
 		MaxIdleConns:           4096,
@@ -60,13 +64,14 @@ func (s *Sender) newTransport() *http.Transport {
 type result struct {
 	attempt    Attempt
 	retryAfter time.Duration
-	abandoned  bool // the sender is stopping: as if it had not been made
+	abandoned  bool      // the sender is stopping: as if it had not been made
+	under      *snapshot // the configuration it was made under
 }
 
 // attempt delivers once.
 func (s *Sender) attempt(t *target, d *Delivery) result {
 	start := s.clock.Now()
-	r := result{attempt: Attempt{Number: d.Attempts + 1, StartedAt: start}}
+	r := result{attempt: Attempt{Number: d.Attempts + 1, StartedAt: start}, under: s.current.Load()}
 	a := &r.attempt
 
 	ctx, cancel := context.WithCancelCause(s.attempts)
@@ -76,7 +81,7 @@ func (s *Sender) attempt(t *target, d *Delivery) result {
 		cancel(nil)
 	}()
 
-	resp, err := s.transport.RoundTrip(newRequest(ctx, t, d.Event, start))
+	resp, err := r.under.transport.RoundTrip(newRequest(ctx, t, d.Event, start)) //nolint:bodyclose // readResponse closes it
 	if err == nil {
 		a.StatusCode = resp.StatusCode
 		a.ResponseBody, err = readResponse(resp.Body)
@@ -95,7 +100,7 @@ func (s *Sender) attempt(t *target, d *Delivery) result {
 		if errors.Is(context.Cause(ctx), errTimeout) {
 			err = fmt.Errorf("%w: the limit is %s", errTimeout, t.timeout)
 		}
-		a.Error = err.Error()
+		a.Error = shortened(err.Error())
 		return r
 	}
 	a.Verdict, r.retryAfter = judge(resp.StatusCode, resp.Header, end)
@@ -108,6 +113,14 @@ func (s *Sender) attempt(t *target, d *Delivery) result {
 	return r
 }
 
+// shortened cuts an error that quotes a peer at length.
+func shortened(s string) string {
+	if len(s) <= maxErrorKept {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxErrorKept], "") + "…"
+}
+
 // newRequest makes the signed request of one attempt.
 func newRequest(ctx context.Context, t *target, e *webhook.Event, now time.Time) *http.Request {
 	const room = 256 // for all of the envelope but the data
@@ -118,6 +131,13 @@ func newRequest(ctx context.Context, t *target, e *webhook.Event, now time.Time)
 	if e.TraceParent != "" {
 		header["Traceparent"] = []string{e.TraceParent}
 	}
+	if t.authorization != "" {
+		header["Authorization"] = []string{t.authorization}
+	}
+	// Without a value it is not sent. It tells the transport that the request
+	// may be sent again over a new connection when a kept one turns out to
+	// have been closed by the server: receivers know it by its webhook-id.
+	header["Idempotency-Key"] = nil
 	webhook.SetHeaders(header, t.signers, e.ID, now, body)
 	req := &http.Request{
 		Method:        http.MethodPost,

@@ -28,10 +28,11 @@ func (b *breaker) probing() bool { return b.failures >= breakerFailures }
 // succeeded closes the breaker.
 func (b *breaker) succeeded() { *b = breaker{} }
 
-// failed counts a failure and tells whether it opened the breaker. Attempts
-// that were under way when it opened do not count again.
-func (b *breaker) failed(now time.Time) (opened bool) {
-	if b.open(now) {
+// failed counts the failure of an attempt that began at started, and tells
+// whether it opened the breaker. Attempts that were under way when it opened
+// do not count again, even when they fail after the pause.
+func (b *breaker) failed(started, now time.Time) (opened bool) {
+	if started.Before(b.until) {
 		return false
 	}
 	b.failures++

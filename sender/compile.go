@@ -1,7 +1,9 @@
 package sender
 
 import (
+	"encoding/base64"
 	"fmt"
+	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
@@ -14,6 +16,7 @@ import (
 type snapshot struct {
 	catalogue *webhook.Catalogue
 	guard     *guard
+	transport *http.Transport // set by the sender: it outlives a change of something else
 	egress    Egress
 	retention time.Duration
 	memory    int64
@@ -35,6 +38,8 @@ type target struct {
 	concurrency int
 	retry       []time.Duration
 	timeout     time.Duration
+
+	authorization string // from the user name and password in the URL
 }
 
 // changed tells whether the endpoint, or the rules on where it may connect,
@@ -45,6 +50,12 @@ func (s *snapshot) changed(before *snapshot, id string) bool {
 		return a != b
 	}
 	return !reflect.DeepEqual(a.config, b.config) || !reflect.DeepEqual(before.egress, s.egress)
+}
+
+// same tells whether the endpoint is configured as another one is; nil is an
+// endpoint that is not configured.
+func (t *target) same(other *target) bool {
+	return t == other || t != nil && other != nil && reflect.DeepEqual(t.config, other.config)
 }
 
 // wants tells whether the endpoint subscribes to the event type.
@@ -87,7 +98,7 @@ func compileConfig(c *Config) (*snapshot, error) {
 	s := &snapshot{
 		catalogue: catalogue,
 		guard:     g,
-		egress:    c.Egress,
+		egress:    Egress{Allow: slices.Clone(c.Egress.Allow), AllowHTTP: c.Egress.AllowHTTP},
 		retention: time.Duration(orDefault(c.Retention, webhook.Duration(DefaultRetention))),
 		memory:    orDefault(c.Memory, DefaultMemory),
 		targets:   make(map[string]*target, len(c.Endpoints)),
@@ -119,7 +130,7 @@ func compileEndpoint(c *Config, e *Endpoint, g *guard) (*target, error) {
 	if err != nil {
 		return nil, wrong("url", err)
 	}
-	t := &target{id: e.ID, tenant: e.Tenant, config: *e, url: u, rate: e.Rate}
+	t := &target{id: e.ID, tenant: e.Tenant, config: e.clone(), url: u, authorization: basicAuthorization(u.User)}
 
 	patterns := e.Events
 	if len(patterns) == 0 {
@@ -152,6 +163,7 @@ func compileEndpoint(c *Config, e *Endpoint, g *guard) (*target, error) {
 		if err := e.Rate.Validate(); err != nil {
 			return nil, wrong("rate", err)
 		}
+		t.rate = t.config.Rate
 	}
 	if e.Concurrency < 0 {
 		return nil, wrong("concurrency", fmt.Errorf("%d is negative: leave it out for %d", e.Concurrency, DefaultConcurrency))
@@ -172,6 +184,28 @@ func compileEndpoint(c *Config, e *Endpoint, g *guard) (*target, error) {
 	}
 	t.timeout = time.Duration(orDefault(e.Timeout, orDefault(c.Timeout, webhook.Duration(DefaultTimeout))))
 	return t, nil
+}
+
+// basicAuthorization is the value of the Authorization header for the user name
+// and password in a URL (RFC 7617, section 2); empty when there are none.
+func basicAuthorization(u *url.Userinfo) string {
+	if u == nil {
+		return ""
+	}
+	password, _ := u.Password()
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(u.Username()+":"+password))
+}
+
+// clone copies the endpoint with all that it refers to, so that the caller may
+// change its own.
+func (e *Endpoint) clone() Endpoint {
+	c := *e
+	c.Events, c.Secrets, c.Retry = slices.Clone(e.Events), slices.Clone(e.Secrets), slices.Clone(e.Retry)
+	if e.Rate != nil {
+		r := *e.Rate
+		c.Rate = &r
+	}
+	return c
 }
 
 func checkEndpointID(id string) error {

@@ -101,6 +101,9 @@ func newGuard(e Egress) (*guard, error) {
 			if prefix != prefix.Masked() {
 				return nil, fmt.Errorf("egress allow: %q has bits set behind its length: write %s", s, prefix.Masked())
 			}
+			if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 {
+				prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
+			}
 			g.prefixes = append(g.prefixes, prefix)
 			continue
 		}
@@ -129,6 +132,9 @@ func (g *guard) checkURL(s string) (*url.URL, error) {
 		var parse *url.Error
 		if errors.As(err, &parse) {
 			err = parse.Err // without the URL, which may hold a password
+		}
+		if strings.Contains(s, "@") { // the reason may quote a piece of that
+			return nil, fmt.Errorf("it cannot be parsed: write one such as https://example.com/hooks, with every special character of a user name or password in per cent form")
 		}
 		return nil, fmt.Errorf("it cannot be parsed (%w): write one such as https://example.com/hooks", err)
 	}

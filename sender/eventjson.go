@@ -49,7 +49,7 @@ func parseEvent(body []byte) (webhook.Event, error) {
 	if _, err := d.ReadToken(); err != nil {
 		return e, notJSON(err)
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return e, fmt.Errorf("%w: something follows the JSON object: send one event and nothing else", errMalformed)
 	}
 	if e.Data == nil {
@@ -103,6 +103,9 @@ func readMember(e *webhook.Event, name string, d *jsontext.Decoder) error {
 		if e.Timestamp, err = time.Parse(time.RFC3339Nano, timestamp); err != nil {
 			return fmt.Errorf("%w: timestamp is not in RFC 3339 form: write it such as 2024-03-05T10:30:00Z", ErrInvalid)
 		}
+		if e.Timestamp.IsZero() { // which would stand for one that was not given
+			return errYear(e.Timestamp)
+		}
 	}
 	return nil
 }
@@ -131,9 +134,12 @@ func jsonProblem(err error) string {
 		}
 		return err.Error()
 	}
+	const maxPointer = 200 // it is as long as the JSON is deep
 	where := fmt.Sprintf(" (at byte %d", syntax.ByteOffset)
-	if syntax.JSONPointer != "" {
-		where += ", " + string(syntax.JSONPointer)
+	if p := syntax.JSONPointer; len(p) > maxPointer {
+		where += ", " + strings.ToValidUTF8(string(p[:maxPointer]), "") + "…"
+	} else if p != "" {
+		where += ", " + string(p)
 	}
 	where += ")"
 	switch {

@@ -103,8 +103,10 @@ func (i *Intake) publish(w http.ResponseWriter, r *http.Request) (Receipt, int, 
 		if status >= 500 {
 			w.Header().Set("Retry-After", "5")
 			s.log.Error("publishing failed", "error", err)
-			if status == http.StatusServiceUnavailable {
-				// The store's own words are for the log.
+			// The store's own words are for the log.
+			if status == http.StatusInsufficientStorage {
+				err = errors.New("there is no room to store the event: publish it again later")
+			} else {
 				err = errors.New("the event could not be stored: publish it again later")
 			}
 		}

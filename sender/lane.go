@@ -37,7 +37,7 @@ type lane struct {
 
 	queues  [nKinds]queue
 	running [nKinds]int
-	turn    int // which kind goes next when there is one slot for both
+	started int // attempts, to give each kind its turns
 
 	stored   [nKinds]time.Time // when the earliest in the store is due; zero: none
 	noted    [nKinds]time.Time // the same, learned while a claim was under way
@@ -68,6 +68,11 @@ func (l *lane) retarget(t *target, changed bool) {
 		l.stopped = ""
 		l.breaker = breaker{}
 		l.rest = time.Time{}
+	}
+	if t == nil {
+		for kind := range nKinds {
+			l.unload(kind)
+		}
 	}
 	l.pump()
 }
@@ -245,6 +250,7 @@ func (l *lane) take() (kind int, _ *Delivery) {
 		if wait == 0 {
 			d := l.dequeue(kind)
 			l.running[kind]++
+			l.started++
 			return kind, d
 		}
 		wake = now.Add(wait)
@@ -257,11 +263,15 @@ func (l *lane) take() (kind int, _ *Delivery) {
 // earlier of wake and when the next one is.
 func (l *lane) refill(now, wake time.Time) time.Time {
 	for kind := range nKinds {
+		few := laneLength[kind] / 4
+		if l.breaker.probing() {
+			few = 0 // the next one is not needed before this one has succeeded
+		}
 		switch due := l.stored[kind]; {
 		case due.IsZero() || l.claiming[kind]:
 		case due.After(now):
 			wake = earlier(wake, due)
-		case l.queues[kind].len() <= laneLength[kind]/4:
+		case l.queues[kind].len() <= few:
 			l.claiming[kind] = true
 			l.s.running.Add(1)
 			go l.claim(kind)
@@ -272,7 +282,8 @@ func (l *lane) refill(now, wake time.Time) time.Time {
 
 // next chooses the kind of the delivery to start, if any may start. A quarter
 // of the slots is for retries and the rest for first tries, but slots that the
-// one does not need are the other's.
+// one does not need are the other's. Where it is not the slots that are short,
+// but the rate, the turns are shared out in the same way.
 func (l *lane) next() (kind int, ok bool) {
 	limit := l.target.concurrency
 	if l.breaker.probing() {
@@ -289,11 +300,13 @@ func (l *lane) next() (kind int, ok bool) {
 	case !waiting[first]:
 		return again, true
 	}
-	if limit == 1 {
-		l.turn = 1 - l.turn
-		return l.turn, true
-	}
-	if l.running[again] < max(1, limit/4) {
+	share := max(1, limit/4)
+	switch {
+	case limit == 1:
+		return l.started % 2, true
+	case l.running[again] >= share:
+		return first, true
+	case l.running[first] >= limit-share || l.started%4 == 0:
 		return again, true
 	}
 	return first, true

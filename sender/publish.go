@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -38,6 +39,7 @@ type Receipt struct {
 // stored all the same; publish them again under the same IDs to find out), or
 // are the store's.
 func (s *Sender) Publish(ctx context.Context, events ...webhook.Event) ([]Receipt, error) {
+	events = slices.Clone(events) // deliveries keep them; the caller may use its own again
 	for i := range events {
 		e := &events[i]
 		if e.ContentType != "" && e.ContentType != "application/json" {
@@ -119,11 +121,18 @@ func (s *Sender) complete(e *webhook.Event, c *snapshot, now time.Time) (err err
 	case e.Timestamp.IsZero():
 		e.Timestamp = now.UTC().Truncate(time.Millisecond)
 	case year < 1970 || year > 2200:
-		return fmt.Errorf("%w: timestamp lies in the year %d: give the time at which the event happened", ErrInvalid, year)
+		return errYear(e.Timestamp)
+	}
+	if e.TraceParent != "" && !isTraceParent(e.TraceParent) {
+		return fmt.Errorf("%w: traceparent is not in the form of W3C Trace Context: leave it out, or write it such as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ErrInvalid)
 	}
 	const maxTenant = 256
 	if len(e.Tenant) > maxTenant {
 		return fmt.Errorf("%w: tenant has %d bytes: use at most %d", ErrInvalid, len(e.Tenant), maxTenant)
 	}
 	return nil
+}
+
+func errYear(t time.Time) error {
+	return fmt.Errorf("%w: timestamp lies in the year %d: give the time at which the event happened", ErrInvalid, t.UTC().Year())
 }

@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,11 +32,10 @@ type Options struct {
 // Sender takes events and delivers them. Make one with [New]. All methods are
 // safe for concurrent use.
 type Sender struct {
-	store     Store
-	log       *slog.Logger
-	clock     Clock
-	random    io.Reader
-	transport *http.Transport
+	store  Store
+	log    *slog.Logger
+	clock  Clock
+	random io.Reader
 
 	current atomic.Pointer[snapshot]
 	memory  atomic.Int64 // bytes of events that wait in lanes
@@ -45,6 +43,10 @@ type Sender struct {
 	puts     putQueue
 	settling settleQueue
 	claims   chan struct{} // a slot for each claim that may run at once
+
+	lifecycle sync.Mutex // held by Start, and by Stop while it waits; taken before mu
+	closing   sync.Once
+	closeErr  error
 
 	mu         sync.Mutex // guards what follows; taken before a lane's
 	lanes      map[string]*lane
@@ -57,7 +59,8 @@ type Sender struct {
 
 	background     context.Context // ends on Close
 	stopBackground context.CancelFunc
-	workers        sync.WaitGroup // the goroutines that live until Close
+	putting        sync.WaitGroup // the goroutine that stores publications
+	workers        sync.WaitGroup // the others that live until Close
 }
 
 const (
@@ -94,12 +97,13 @@ func New(cfg Config, store Store, o Options) (*Sender, error) {
 	if s.random == nil {
 		s.random = rand.Reader
 	}
-	s.transport = s.newTransport()
+	first.transport = newTransport(first.guard)
 	s.current.Store(first)
+	s.attempts, s.cancelAttempts = context.WithCancel(context.Background())
 	s.background, s.stopBackground = context.WithCancel(context.Background())
 	s.puts.init()
 	s.settling.init()
-	s.workers.Go(s.putLoop)
+	s.putting.Go(s.putLoop)
 	s.workers.Go(s.settleLoop)
 	s.workers.Go(s.upkeepLoop)
 	return s, nil
@@ -115,9 +119,14 @@ func (s *Sender) Apply(cfg Config) error {
 		return err
 	}
 	s.mu.Lock()
-	before := s.current.Swap(next)
-	// Connections were made under the old egress rules.
-	s.transport.CloseIdleConnections()
+	before := s.current.Load()
+	if next.transport = before.transport; !reflect.DeepEqual(before.egress, next.egress) {
+		next.transport = newTransport(next.guard)
+	}
+	s.current.Store(next)
+	if next.transport != before.transport {
+		before.transport.CloseIdleConnections()
+	}
 	for id, l := range s.lanes {
 		l.retarget(next.targets[id], next.changed(before, id))
 	}
@@ -147,6 +156,17 @@ func (s *Sender) unblock(ctx context.Context, id string) {
 // nothing when the sender is delivering already. After [Sender.Stop] it begins
 // again. The error is the store's, or [ErrClosed].
 func (s *Sender) Start(ctx context.Context) error {
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
+	s.mu.Lock()
+	closed, delivering := s.closed, s.delivering
+	s.mu.Unlock()
+	switch {
+	case closed:
+		return ErrClosed
+	case delivering:
+		return nil
+	}
 	for id := range s.current.Load().targets {
 		s.unblock(ctx, id)
 	}
@@ -158,9 +178,6 @@ func (s *Sender) Start(ctx context.Context) error {
 	defer s.mu.Unlock()
 	if s.closed {
 		return ErrClosed
-	}
-	if s.delivering {
-		return nil
 	}
 	s.delivering = true
 	s.attempts, s.cancelAttempts = context.WithCancel(context.Background())
@@ -179,29 +196,26 @@ func (s *Sender) Start(ctx context.Context) error {
 // outcomes are in the store.
 func (s *Sender) Stop(ctx context.Context) error {
 	s.mu.Lock()
-	if !s.delivering {
-		s.mu.Unlock()
-		return nil
-	}
 	s.delivering = false
 	for _, l := range s.lanes {
 		l.stop()
 	}
+	breakOff := s.cancelAttempts
 	s.mu.Unlock()
+	// Another Stop may be waiting with more patience, which ends here, too.
+	defer context.AfterFunc(ctx, breakOff)()
 
-	done := make(chan struct{})
-	go func() {
-		s.running.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		s.cancelAttempts()
-		<-done
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
+	s.mu.Lock()
+	startedAgain := s.delivering
+	s.mu.Unlock()
+	if startedAgain {
+		return nil
 	}
-	s.cancelAttempts()
-	s.transport.CloseIdleConnections()
+	s.running.Wait()
+	breakOff()
+	s.current.Load().transport.CloseIdleConnections()
 	// What is not recorded is delivered again, so this is worth some time even
 	// when ctx has ended.
 	flush, cancel := context.WithTimeout(s.background, settleGrace)
@@ -214,23 +228,22 @@ func (s *Sender) Stop(ctx context.Context) error {
 
 // Close stops at once and ends the sender. Publishing afterwards fails with
 // [ErrClosed]; publishers under way get their answer first. The store is left
-// open.
+// open, with everything in it that was taken in and not delivered. The error
+// is that of [Sender.Stop]; further calls return it again.
 func (s *Sender) Close() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	err := s.Stop(ctx)
-
-	s.mu.Lock()
-	already := s.closed
-	s.closed = true
-	s.mu.Unlock()
-	if already {
-		return nil
-	}
-	s.puts.close()
-	s.stopBackground()
-	s.workers.Wait()
-	return err
+	s.closing.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		s.puts.close()
+		s.putting.Wait()
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.closeErr = s.Stop(ctx)
+		s.stopBackground()
+		s.workers.Wait()
+	})
+	return s.closeErr
 }
 
 // lane returns the lane of an endpoint, making it when there is none.
@@ -247,10 +260,6 @@ func (s *Sender) laneLocked(id string) *lane {
 		s.lanes[id] = l
 	}
 	return l
-}
-
-func (s *Sender) dialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	return s.current.Load().guard.dialContext(ctx, network, address)
 }
 
 // upkeepLoop does what has to be done now and then: deliveries that wait long

@@ -18,6 +18,9 @@ const (
 	// maxUnsettled is how many outcomes may gather while the store fails;
 	// further ones wait, and with them their lanes.
 	maxUnsettled = 16 * maxSettle
+
+	// maxUnsettledBytes bounds the answers that they hold.
+	maxUnsettledBytes = 16 << 20
 )
 
 // settleQueue gathers outcomes on their way to the store.
@@ -25,7 +28,10 @@ type settleQueue struct {
 	mu      sync.Mutex
 	room    sync.Cond // there is room again, or all is settled
 	waiting []Outcome
+	bytes   int           // of the answers that wait
 	busy    int           // taken, but not yet in the store
+	added   uint64        // outcomes so far
+	done    uint64        // of them, in the store
 	wake    chan struct{} // holds one token while there is something to do
 	urgent  chan struct{} // holds one token when it cannot wait
 }
@@ -40,13 +46,17 @@ func (q *settleQueue) init() {
 func (q *settleQueue) wait(ctx context.Context) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) < maxUnsettled {
+	if !q.full() {
 		return
 	}
 	defer context.AfterFunc(ctx, q.nudge)()
-	for len(q.waiting) >= maxUnsettled && ctx.Err() == nil {
+	for q.full() && ctx.Err() == nil {
 		q.room.Wait()
 	}
+}
+
+func (q *settleQueue) full() bool {
+	return len(q.waiting) >= maxUnsettled || q.bytes >= maxUnsettledBytes
 }
 
 // nudge has those who wait look at their context.
@@ -60,12 +70,22 @@ func (q *settleQueue) nudge() {
 func (q *settleQueue) add(o Outcome) {
 	q.mu.Lock()
 	q.waiting = append(q.waiting, o)
+	q.bytes += o.size()
+	q.added++
 	many := len(q.waiting) >= maxSettle
 	q.mu.Unlock()
 	token(q.wake)
 	if many {
 		token(q.urgent)
 	}
+}
+
+// size is how many bytes of the endpoint's answer an outcome holds.
+func (o *Outcome) size() int {
+	if o.Attempt == nil {
+		return 0
+	}
+	return len(o.Attempt.ResponseBody)
 }
 
 func token(c chan struct{}) {
@@ -81,6 +101,9 @@ func (q *settleQueue) take(batch []Outcome) []Outcome {
 	defer q.mu.Unlock()
 	n := min(len(q.waiting), maxSettle)
 	batch = append(batch, q.waiting[:n]...)
+	for i := range batch {
+		q.bytes -= batch[i].size()
+	}
 	left := copy(q.waiting, q.waiting[n:])
 	clear(q.waiting[left:])
 	q.waiting = q.waiting[:left]
@@ -91,23 +114,28 @@ func (q *settleQueue) take(batch []Outcome) []Outcome {
 
 func (q *settleQueue) settled() {
 	q.mu.Lock()
+	q.done += uint64(q.busy)
 	q.busy = 0
 	q.room.Broadcast()
 	q.mu.Unlock()
 }
 
 // flush waits until everything queued before is in the store, or the context
-// ends.
+// ends. What others queue in the meantime is not waited for.
 func (q *settleQueue) flush(ctx context.Context) error {
 	token(q.urgent)
 	token(q.wake)
 	defer context.AfterFunc(ctx, q.nudge)()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.waiting)+q.busy > 0 && ctx.Err() == nil {
+	before := q.added
+	for q.done < before && ctx.Err() == nil {
 		q.room.Wait()
 	}
-	return ctx.Err()
+	if q.done < before {
+		return ctx.Err()
+	}
+	return nil
 }
 
 // settleLoop commits outcomes until the sender closes.
@@ -129,13 +157,30 @@ func (s *Sender) settleLoop() {
 				return
 			}
 			s.settling.settled()
-			for i := range batch {
-				if o := &batch[i]; o.Status == Pending && !o.Held {
-					s.lane(o.EndpointID).noteStored(o.retried, o.Due)
-				}
-			}
+			s.tellLanes(batch)
 			clear(batch)
 		}
+	}
+}
+
+// tellLanes tells them what is in the store for them now.
+func (s *Sender) tellLanes(batch []Outcome) {
+	current := s.current.Load()
+	var unblock map[string]struct{}
+	for i := range batch {
+		switch o := &batch[i]; {
+		case o.Status == Pending && !o.Held:
+			s.lane(o.EndpointID).noteStored(o.retried, o.Due)
+		case o.Status == Blocked && current != o.under && current.changed(o.under, o.EndpointID):
+			// When Apply took up what was blocked, this was not in the store.
+			if unblock == nil {
+				unblock = make(map[string]struct{})
+			}
+			unblock[o.EndpointID] = struct{}{}
+		}
+	}
+	for id := range unblock {
+		s.unblock(s.background, id)
 	}
 }
 

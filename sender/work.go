@@ -21,14 +21,14 @@ func (l *lane) run(kind int, d *Delivery) {
 			r = l.s.attempt(t, d)
 			o = l.s.outcome(t, d, &r)
 		}
-		kind, d = l.finish(kind, d, &r, &o)
+		kind, d = l.finish(kind, t, d, &r, &o)
 	}
 }
 
 // outcome says what becomes of a delivery after an attempt.
 func (s *Sender) outcome(t *target, d *Delivery, r *result) Outcome {
 	a := &r.attempt
-	o := Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Attempt: a, retried: true}
+	o := Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Attempt: a, retried: true, under: r.under}
 	now := a.StartedAt.Add(time.Duration(a.Duration))
 	switch a.Verdict {
 	case VerdictSucceeded:
@@ -50,7 +50,7 @@ func (s *Sender) outcome(t *target, d *Delivery, r *result) Outcome {
 
 // finish takes in what came of an attempt and gives the worker its next
 // delivery; nil when there is none for it.
-func (l *lane) finish(kind int, d *Delivery, r *result, o *Outcome) (int, *Delivery) {
+func (l *lane) finish(kind int, t *target, d *Delivery, r *result, o *Outcome) (int, *Delivery) {
 	if !r.abandoned {
 		l.s.settling.wait(l.s.attempts)
 		l.s.settling.add(*o)
@@ -63,7 +63,9 @@ func (l *lane) finish(kind int, d *Delivery, r *result, o *Outcome) (int, *Deliv
 		l.putBack(kind, d)
 		return 0, nil
 	}
-	l.judged(r)
+	if t.same(l.target) { // and not another endpoint by now
+		l.judged(r)
+	}
 	// The worker goes on itself rather than have another goroutine started.
 	kind, following := l.take()
 	if following != nil {
@@ -88,7 +90,7 @@ func (l *lane) judged(r *result) {
 		if r.retryAfter > 0 {
 			l.rest = later(l.rest, now.Add(r.retryAfter))
 		}
-		if l.breaker.failed(now) {
+		if l.breaker.failed(r.attempt.StartedAt, now) {
 			l.s.log.Warn("endpoint keeps failing; it is left alone for a while", "endpoint", l.id,
 				"failures", l.breaker.failures, "pause", l.breaker.pause, "error", r.attempt.Error)
 		}

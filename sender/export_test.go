@@ -1,0 +1,30 @@
+package sender
+
+import "testing"
+
+// SetLaneLength makes lanes short until the test ends, so that a few
+// deliveries overflow into the store. No sender may be running.
+func SetLaneLength(t testing.TB, firstTries, retries int) {
+	before := laneLength
+	laneLength = [nKinds]int{first: firstTries, again: retries}
+	t.Cleanup(func() { laneLength = before })
+}
+
+// Memory is how many bytes of events wait in the lanes.
+func (s *Sender) Memory() int64 { return s.memory.Load() }
+
+// Waiting is how many deliveries of an endpoint wait in memory, and how many
+// attempts and claims are under way for it.
+func (s *Sender) Waiting(endpointID string) (waiting, running int) {
+	l := s.lane(endpointID)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queues[first].len() + l.queues[again].len(), l.running[first] + l.running[again]
+}
+
+// Unsettled is how many outcomes are on their way to the store.
+func (s *Sender) Unsettled() int {
+	s.settling.mu.Lock()
+	defer s.settling.mu.Unlock()
+	return len(s.settling.waiting) + s.settling.busy
+}

@@ -1,0 +1,165 @@
+package sender_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+func newFaultyRig(t *testing.T, c sender.Config) (*rig, *faultyStore) {
+	t.Helper()
+	faulty := &faultyStore{}
+	r := &rig{t: t, clock: newFakeClock(), config: c, wrap: faulty.around}
+	r.open()
+	r.start()
+	return r, faulty
+}
+
+// TestStoreCannotPut: a publisher is told, and nothing is delivered that was
+// not stored.
+func TestStoreCannotPut(t *testing.T) {
+	p := newPeer(t, nil)
+	r, faulty := newFaultyRig(t, toPeers(p))
+	faulty.fail(faultPut)
+	var all sync.WaitGroup
+	for range 32 {
+		all.Go(func() {
+			if _, err := r.Publish(t.Context(), webhook.Event{Type: "lost", Data: []byte("1")}); !errors.Is(err, errFaulty) {
+				t.Errorf("Publish: %v, want the store's error", err)
+			}
+		})
+	}
+	all.Wait()
+	faulty.fail(0)
+	r.publish("e")
+	r.delivered("a", "e")
+	p.waitFor(t, 1)
+	r.idle("a")
+}
+
+// TestStoreCannotSettle: while outcomes cannot be recorded deliveries are made
+// all the same, and everything is recorded once the store is well again.
+func TestStoreCannotSettle(t *testing.T) {
+	p := newPeer(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		if r.Header.Get("webhook-id") == "retried" && n <= 3 {
+			w.WriteHeader(500)
+		}
+	})
+	r, faulty := newFaultyRig(t, toPeers(p))
+	faulty.fail(faultSettle)
+	ids := numbered(30)
+	r.publish("retried")
+	p.waitFor(t, 1)
+	r.publish(ids...)
+	p.waitFor(t, 31)
+	for range 5 {
+		n := faulty.failures(faultSettle)
+		until(t, "it is tried again", func() bool { r.clock.advance(time.Second); return faulty.failures(faultSettle) > n })
+	}
+	faulty.fail(0)
+	until(t, "all is recorded", func() bool { r.clock.advance(10 * time.Second); return r.Unsettled() == 0 })
+	r.delivered("a", ids...)
+	until(t, "the retry succeeds", func() bool {
+		r.clock.advance(time.Minute)
+		return r.record("retried", "a").Status == sender.Succeeded
+	})
+	p.waitFor(t, 32)
+	r.idle("a")
+}
+
+// TestStoreCannotSettleAtStop: what cannot be recorded is delivered again, and
+// Stop says so.
+func TestStoreCannotSettleAtStop(t *testing.T) {
+	if testing.Short() {
+		t.Log("this waits for ten seconds of the computer's time")
+		return
+	}
+	p := newPeer(t, nil)
+	r, faulty := newFaultyRig(t, toPeers(p))
+	faulty.fail(faultSettle)
+	r.publish("e")
+	p.waitFor(t, 1)
+	err := r.Stop(t.Context())
+	if !errors.Is(err, context.DeadlineExceeded) || !errorSays(err, "the last deliveries could not be recorded and will be made again: ") {
+		t.Errorf("Stop: %v", err)
+	}
+	faulty.fail(0)
+	until(t, "the outcome is recorded after all", func() bool { r.clock.advance(10 * time.Second); return r.Unsettled() == 0 })
+}
+
+func errorSays(err error, beginning string) bool {
+	return err != nil && len(err.Error()) >= len(beginning) && err.Error()[:len(beginning)] == beginning
+}
+
+// TestStoreCannotClaim: what waits in the store is read again and again until
+// it can be.
+func TestStoreCannotClaim(t *testing.T) {
+	p := newPeer(t, nil)
+	r, faulty := newFaultyRig(t, toPeers(p))
+	r.stop()
+	ids := numbered(20)
+	r.publish(ids...)
+	faulty.fail(faultClaim)
+	r.start()
+	for range 3 {
+		n := faulty.failures(faultClaim)
+		until(t, "it is tried again", func() bool { r.clock.advance(time.Second); return faulty.failures(faultClaim) > n })
+	}
+	p.waitFor(t, 0)
+	faulty.fail(0)
+	until(t, "all is delivered", func() bool { r.clock.advance(time.Second); return p.count() == len(ids) })
+	r.delivered("a", ids...)
+	r.idle("a")
+}
+
+// TestStoreCannotStart: Start tells of the store's error, and can be called
+// again.
+func TestStoreCannotStart(t *testing.T) {
+	p := newPeer(t, nil)
+	faulty := &faultyStore{}
+	r := &rig{t: t, clock: newFakeClock(), config: toPeers(p), wrap: faulty.around}
+	r.open()
+	r.publish("e")
+	faulty.fail(faultBacklog)
+	if err := r.Start(t.Context()); !errors.Is(err, errFaulty) {
+		t.Errorf("Start: %v, want the store's error", err)
+	}
+	p.waitFor(t, 0)
+	faulty.fail(0)
+	r.start()
+	r.delivered("a", "e")
+}
+
+// TestPublisherLeaves: a publisher that does not wait for its receipt gets the
+// context's error; the events are stored as a whole or not at all.
+func TestPublisherLeaves(t *testing.T) {
+	p := newPeer(t, nil)
+	r, faulty := newFaultyRig(t, toPeers(p))
+	storing, goOn := make(chan struct{}), make(chan struct{})
+	faulty.call(func(call fault) error {
+		if call == faultPut {
+			close(storing)
+			<-goOn
+		}
+		return nil
+	})
+	ctx, leave := context.WithCancelCause(t.Context())
+	gone := errors.New("the client has left")
+	go func() {
+		<-storing
+		leave(gone)
+	}()
+	if _, err := r.Publish(ctx, event("e1"), event("e2")); !errors.Is(err, gone) {
+		t.Errorf("Publish: %v, want the context's cause", err)
+	}
+	faulty.call(nil)
+	close(goOn)
+	until(t, "both are delivered", func() bool { return p.count() == 2 })
+	r.delivered("a", "e1", "e2")
+}
