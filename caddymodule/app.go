@@ -1,0 +1,180 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/manysends/caddy-webhooks/sender"
+)
+
+func init() { caddy.RegisterModule(new(App)) }
+
+// App is Caddy's webhook sender: it keeps events until they have been
+// delivered to the endpoints that subscribe to them. Applications publish
+// events through the HTTP handler `webhook_publish`.
+//
+// Reloading the configuration interrupts no delivery. The store stays open as
+// long as a running configuration names it.
+type App struct {
+	// Where events and deliveries are kept. Default: SQLite, in the file
+	// `webhooks/webhooks.db` below Caddy's data directory.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=webhooks.stores inline_key=module"`
+
+	sender.Config
+
+	log      *slog.Logger
+	store    StoreModule
+	settings sender.Config          // Config with its placeholders replaced
+	engine   atomic.Pointer[engine] // set while acquired
+	started  chan struct{}          // closed when engine may be used
+	over     chan struct{}          // closed when this configuration has ended
+}
+
+// StoreModule is what a module in the namespace `webhooks.stores` must be: it
+// names and opens a store.
+type StoreModule interface {
+	caddy.Module
+
+	// Identity names the store itself, not its settings: two configurations
+	// that give the same identity share one open store. It must not hold a
+	// secret.
+	Identity() string
+
+	// Open opens the store. It is called when the configuration starts, never
+	// when it is only validated.
+	Open(ctx context.Context, log *slog.Logger) (sender.Store, error)
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "webhooks", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision loads the store module and replaces placeholders. It opens nothing.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.log = ctx.Slogger()
+	a.started = make(chan struct{})
+	a.over = make(chan struct{})
+	if a.StoreRaw == nil {
+		a.store = &SQLite{}
+		if err := a.store.(*SQLite).Provision(ctx); err != nil {
+			return err
+		}
+	} else {
+		module, err := ctx.LoadModule(a, "StoreRaw")
+		if err != nil {
+			return fmt.Errorf("loading the store: %w", err)
+		}
+		store, ok := module.(StoreModule)
+		if !ok {
+			return fmt.Errorf("store: the module %T is not a store", module)
+		}
+		a.store = store
+	}
+	var err error
+	a.settings, err = expandSender(a.Config, caddy.NewReplacer())
+	return err
+}
+
+// Validate checks the settings as a whole.
+func (a *App) Validate() error { return a.settings.Validate() }
+
+// Start opens the store, unless a running configuration has it open, and puts
+// the settings into force.
+func (a *App) Start() error {
+	e, err := acquireEngine(a.store, a.settings, a.log)
+	if err != nil {
+		return err
+	}
+	a.engine.Store(e)
+	if err := e.attach(a); err != nil {
+		return err
+	}
+	close(a.started)
+	return nil
+}
+
+// Stop takes the settings out of force. When no other configuration uses the
+// store, deliveries end, and those under way are given time to finish.
+func (a *App) Stop() error {
+	if e := a.engine.Load(); e != nil {
+		return e.detach(a)
+	}
+	return nil
+}
+
+// Cleanup closes the store if this was the last user of it.
+func (a *App) Cleanup() error {
+	if a.over != nil && !isClosed(a.over) {
+		close(a.over)
+	}
+	if a.engine.Swap(nil) == nil {
+		return nil // never started: nothing was acquired
+	}
+	return releaseEngine(a.store)
+}
+
+// errNotRunning is why an event cannot be taken just now.
+var errNotRunning = errors.New("the webhooks app is not running: publish the event again in a moment")
+
+// startPatience is how long a request waits for the app: the HTTP server may
+// start before it.
+const startPatience = 5 * time.Second
+
+// senderFor returns the sender for one request. Requests can come before the
+// app has started, because the HTTP server may start first, and after it has
+// ended, because a reload does not wait for them. Both are served all the same
+// when another configuration has the store open.
+func (a *App) senderFor(ctx context.Context) (*sender.Sender, error) {
+	if e := a.engine.Load(); e != nil && isClosed(a.started) {
+		return e.sender, nil
+	}
+	if e := runningEngine(a.store); e != nil {
+		return e.sender, nil
+	}
+	timer := time.NewTimer(startPatience)
+	defer timer.Stop()
+	select {
+	case <-a.started:
+	case <-a.over:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if e := a.engine.Load(); e != nil && isClosed(a.started) {
+		return e.sender, nil
+	}
+	if e := runningEngine(a.store); e != nil {
+		return e.sender, nil
+	}
+	return nil, errNotRunning
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// defaultStorePath is where the embedded store lives unless told otherwise.
+func defaultStorePath() string {
+	return filepath.Join(caddy.AppDataDir(), "webhooks", "webhooks.db")
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,228 @@
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("webhooks", parseAppOption)
+}
+
+// parseAppOption reads the global option webhooks.
+func parseAppOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		d.Next()
+		return nil, d.Err("the global option webhooks stands twice: merge the two blocks into one")
+	}
+	app := new(App)
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "webhooks", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from Caddyfile tokens. Syntax:
+//
+//	webhooks {
+//		store <module> [<args…>]
+//		event_types <type…>
+//		retry <wait…>
+//		timeout <duration>
+//		retention <duration>
+//		memory <size>
+//		egress {
+//			allow <address|range|host…>
+//			allow_http
+//		}
+//		endpoint <id> <url> {
+//			events <pattern…>
+//			secret <secret…>
+//			tenant <tenant>
+//			description <text>
+//			format manysends|standard|cloudevents|raw
+//			rate <events>/<unit> [burst <n>]
+//			concurrency <n>
+//			retry <wait…>
+//			timeout <duration>
+//		}
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the option's name
+	if d.NextArg() {
+		return d.Errf("webhooks takes no argument, found %q: put its settings into a block", d.Val())
+	}
+	seen := onceEach{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if word != "endpoint" {
+			if err := seen.check(d, word); err != nil {
+				return err
+			}
+		}
+		var err error
+		switch word {
+		case "store":
+			err = a.parseStore(d)
+		case "event_types":
+			err = parseEventTypes(d, &a.EventTypes)
+		case "retry":
+			err = parseDurations(d, &a.Retry)
+		case "timeout":
+			err = parseDuration(d, &a.Timeout)
+		case "retention":
+			err = parseDuration(d, &a.Retention)
+		case "memory":
+			err = parseSize(d, &a.Memory)
+		case "egress":
+			err = parseEgress(d, &a.Egress)
+		case "endpoint":
+			err = a.parseEndpoint(d)
+		default:
+			err = unknownWord(d, "webhooks", "store", "event_types", "retry", "timeout", "retention", "memory", "egress", "endpoint")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) parseStore(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.Err("store needs the name of a store: write: store sqlite <path>")
+	}
+	name := d.Val()
+	if _, err := caddy.GetModule("webhooks.stores." + name); err != nil {
+		return d.Errf("store %q is unknown: use sqlite, or build Caddy with the module webhooks.stores.%s", name, name)
+	}
+	unmarshaler, err := caddyfile.UnmarshalModule(d, "webhooks.stores."+name)
+	if err != nil {
+		return err
+	}
+	a.StoreRaw = caddyconfig.JSONModuleObject(unmarshaler, "module", name, nil)
+	return nil
+}
+
+func parseEventTypes(d *caddyfile.Dispenser, types *[]webhook.EventType) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Err("event_types needs at least one type: name those that may be published, or * for all")
+	}
+	for _, name := range args {
+		*types = append(*types, webhook.EventType{Name: name})
+	}
+	if _, err := webhook.NewCatalogue(*types); err != nil {
+		return d.WrapErr(err)
+	}
+	return noBlock(d, "event_types")
+}
+
+func parseEgress(d *caddyfile.Dispenser, e *sender.Egress) error {
+	if d.NextArg() {
+		return d.Errf("egress takes no argument, found %q: put its rules into a block", d.Val())
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		switch d.Val() {
+		case "allow":
+			args := d.RemainingArgs()
+			if len(args) == 0 {
+				return d.Err("allow needs at least one address, range or host name")
+			}
+			e.Allow = append(e.Allow, args...)
+		case "allow_http":
+			if d.NextArg() {
+				return d.Errf("allow_http takes no argument, found %q: remove it", d.Val())
+			}
+			e.AllowHTTP = true
+		default:
+			return unknownWord(d, "egress", "allow", "allow_http")
+		}
+	}
+	return nil
+}
+
+func (a *App) parseEndpoint(d *caddyfile.Dispenser) error {
+	var e sender.Endpoint
+	if !d.Args(&e.ID, &e.URL) {
+		return d.Err("endpoint needs an id and a URL: write: endpoint crm https://crm.example.com/hooks")
+	}
+	if d.NextArg() {
+		return d.Errf("endpoint %s has an argument too many, %q: put further settings into a block", e.ID, d.Val())
+	}
+	for _, other := range a.Endpoints {
+		if other.ID == e.ID {
+			return d.Errf("endpoint %s stands twice: rename one", e.ID)
+		}
+	}
+	seen := onceEach{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if err := seen.check(d, word); err != nil {
+			return err
+		}
+		if err := parseEndpointWord(d, &e, word); err != nil {
+			return err
+		}
+	}
+	a.Endpoints = append(a.Endpoints, e)
+	return nil
+}
+
+func parseEndpointWord(d *caddyfile.Dispenser, e *sender.Endpoint, word string) error {
+	switch word {
+	case "events":
+		e.Events = d.RemainingArgs()
+		if len(e.Events) == 0 {
+			return d.Err("events needs at least one pattern: name types such as message.created, conversation.* or *")
+		}
+		for _, s := range e.Events {
+			if _, err := webhook.ParsePattern(s); err != nil {
+				return d.WrapErr(err)
+			}
+		}
+		return noBlock(d, word)
+	case "secret":
+		return parseSecrets(d, &e.Secrets)
+	case "tenant":
+		return parseText(d, &e.Tenant)
+	case "description":
+		return parseText(d, &e.Description)
+	case "format":
+		var name string
+		if err := parseText(d, &name); err != nil {
+			return err
+		}
+		format, err := webhook.ParseFormat(name)
+		if err != nil {
+			return d.WrapErr(err)
+		}
+		e.Format = format
+		return nil
+	case "rate":
+		rate, rest, err := parseRate(d)
+		if err != nil {
+			return err
+		}
+		if len(rest) > 0 {
+			return d.Errf("rate has an argument too many, %q: write: rate 100/s burst 200", rest[0])
+		}
+		e.Rate = &rate
+		return nil
+	case "concurrency":
+		return parseCount(d, &e.Concurrency)
+	case "retry":
+		return parseDurations(d, &e.Retry)
+	case "timeout":
+		return parseDuration(d, &e.Timeout)
+	}
+	return unknownWord(d, "endpoint", "events", "secret", "tenant", "description", "format", "rate", "concurrency", "retry", "timeout")
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*App)(nil)

@@ -1,0 +1,160 @@
+package caddymodule
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
+
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+// onceEach finds settings that stand twice in a block.
+type onceEach map[string]struct{}
+
+func (o onceEach) check(d *caddyfile.Dispenser, word string) error {
+	if _, twice := o[word]; twice {
+		return d.Errf("%s stands twice: keep one", word)
+	}
+	o[word] = struct{}{}
+	return nil
+}
+
+// unknownWord refuses the current word and names those that are understood.
+func unknownWord(d *caddyfile.Dispenser, where string, words ...string) error {
+	return d.Errf("%s does not understand %q: use one of %s", where, d.Val(), strings.Join(words, ", "))
+}
+
+// noBlock refuses a block after a setting that takes none.
+func noBlock(d *caddyfile.Dispenser, word string) error {
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		return d.Errf("%s takes no block, found %q: remove it", word, d.Val())
+	}
+	return nil
+}
+
+// parseText reads exactly one argument, which must not be empty.
+func parseText(d *caddyfile.Dispenser, s *string) error {
+	word := d.Val()
+	if !d.AllArgs(s) {
+		return d.Errf("%s needs exactly one value: put it into quotes if it has spaces", word)
+	}
+	if *s == "" {
+		return d.Errf("%s has an empty value: set it, or remove the line", word)
+	}
+	return noBlock(d, word)
+}
+
+// parseSecrets reads one or more secrets. They may be placeholders.
+func parseSecrets(d *caddyfile.Dispenser, secrets *[]string) error {
+	*secrets = d.RemainingArgs()
+	if len(*secrets) == 0 {
+		return d.Err("secret needs a value: write: secret {env.WEBHOOK_SECRET}, and further ones behind it while changing over")
+	}
+	for i, s := range *secrets {
+		if s == "" {
+			return d.Errf("secret %d is empty: set the environment variable it comes from before starting Caddy", i+1)
+		}
+	}
+	return noBlock(d, "secret")
+}
+
+// parseDuration reads exactly one duration, longer than zero.
+func parseDuration(d *caddyfile.Dispenser, out *webhook.Duration) error {
+	word := d.Val()
+	if err := parseDurationArg(d, out); err != nil {
+		return err
+	}
+	if d.NextArg() {
+		return d.Errf("%s needs exactly one value, found %q after it: remove that", word, d.Val())
+	}
+	return noBlock(d, word)
+}
+
+// parseDurationArg reads the next argument as a duration longer than zero, and
+// leaves what follows.
+func parseDurationArg(d *caddyfile.Dispenser, out *webhook.Duration) error {
+	word := d.Val()
+	if !d.NextArg() {
+		return d.Errf("%s needs a duration: write one such as 30s, 5m or 30d", word)
+	}
+	parsed, err := webhook.ParseDuration(d.Val())
+	if err != nil {
+		return d.WrapErr(err)
+	}
+	if parsed <= 0 {
+		return d.Errf("%s %s is not longer than zero: write one such as 30s, 5m or 30d", word, parsed)
+	}
+	*out = parsed
+	return nil
+}
+
+func parseDurations(d *caddyfile.Dispenser, out *[]webhook.Duration) error {
+	word := d.Val()
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Errf("%s needs at least one duration: write such as: %s 5s 5m 30m 2h", word, word)
+	}
+	for _, s := range args {
+		parsed, err := webhook.ParseDuration(s)
+		if err != nil {
+			return d.WrapErr(err)
+		}
+		*out = append(*out, parsed)
+	}
+	return noBlock(d, word)
+}
+
+func parseSize(d *caddyfile.Dispenser, out *int64) error {
+	word := d.Val()
+	var s string
+	if err := parseText(d, &s); err != nil {
+		return err
+	}
+	n, err := humanize.ParseBytes(s)
+	if err != nil || n == 0 || n > math.MaxInt64 {
+		return d.Errf("%s %q is not a size: write one such as 512KiB, 1MiB or 64MiB", word, s)
+	}
+	*out = int64(n)
+	return nil
+}
+
+func parseCount(d *caddyfile.Dispenser, out *int) error {
+	word := d.Val()
+	var s string
+	if err := parseText(d, &s); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return d.Errf("%s %q is not a count: write a whole number of at least 1", word, s)
+	}
+	*out = n
+	return nil
+}
+
+// parseRate reads "100/s [burst 200]" and returns the arguments after it.
+func parseRate(d *caddyfile.Dispenser) (rate webhook.Rate, rest []string, err error) {
+	word := d.Val()
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return rate, nil, d.Errf("%s needs a rate: write such as: %s 100/s burst 200", word, word)
+	}
+	if rate, err = webhook.ParseRate(args[0]); err != nil {
+		return rate, nil, d.WrapErr(err)
+	}
+	args = args[1:]
+	if len(args) > 0 && args[0] == "burst" {
+		if len(args) < 2 {
+			return rate, nil, d.Errf("burst needs a number: write such as: %s 100/s burst 200", word)
+		}
+		n, err := strconv.Atoi(args[1])
+		if err != nil || n < 1 {
+			return rate, nil, d.Errf("burst %q is not a count: write a whole number of at least 1", args[1])
+		}
+		rate.Burst, args = n, args[2:]
+	}
+	return rate, args, noBlock(d, word)
+}

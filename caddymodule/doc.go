@@ -1,0 +1,7 @@
+// Package caddymodule makes the sender and the receiver modules of Caddy. It
+// holds no logic of its own about webhooks: it reads configuration, ties the
+// engines to Caddy's life cycle, and hands requests over.
+//
+// The modules are the app webhooks, the HTTP handlers webhook_publish and
+// webhook_receive, and the store webhooks.stores.sqlite.
+package caddymodule

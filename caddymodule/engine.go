@@ -1,0 +1,124 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/manysends/caddy-webhooks/sender"
+)
+
+// engines are the open stores with their senders, by the store's identity. A
+// reload finds its engine here, so that nothing is dropped or opened twice.
+var engines = caddy.NewUsagePool()
+
+// drainTimeout is how long deliveries under way may take when Caddy stops.
+const drainTimeout = 10 * time.Second
+
+// engine is a sender on an open store, shared by the configurations that use
+// it.
+type engine struct {
+	sender *sender.Sender
+	store  sender.Store
+
+	mu       sync.Mutex
+	attached []*App // in the order they started; the last one's settings are in force
+}
+
+// acquireEngine returns the engine of a store, opening it for the first user.
+func acquireEngine(m StoreModule, settings sender.Config, log *slog.Logger) (*engine, error) {
+	value, _, err := engines.LoadOrNew(m.Identity(), func() (caddy.Destructor, error) {
+		store, err := m.Open(context.Background(), log)
+		if err != nil {
+			return nil, err
+		}
+		s, err := sender.New(settings, store, sender.Options{Logger: log})
+		if err != nil {
+			_ = store.Close()
+			return nil, err
+		}
+		return &engine{sender: s, store: store}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*engine), nil
+}
+
+// errNotOpen keeps runningEngine from opening a store.
+var errNotOpen = errors.New("store is not open")
+
+// runningEngine returns the engine of a store that is open already, or nil. It
+// may be closed at any time, and then says so itself.
+func runningEngine(m StoreModule) *engine {
+	value, loaded, err := engines.LoadOrNew(m.Identity(), func() (caddy.Destructor, error) {
+		return nil, errNotOpen
+	})
+	if err != nil || !loaded {
+		return nil
+	}
+	_ = releaseEngine(m) // its errors are those of closing, told to who had it open
+	return value.(*engine)
+}
+
+// releaseEngine gives up one use of a store's engine.
+func releaseEngine(m StoreModule) error {
+	_, err := engines.Delete(m.Identity())
+	return err
+}
+
+// attach puts an app's settings into force.
+func (e *engine) attach(a *App) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.sender.Apply(a.settings); err != nil {
+		return err
+	}
+	e.attached = append(e.attached, a)
+	if err := e.sender.Start(context.Background()); err != nil {
+		return errors.Join(err, e.remove(a)) // Stop is not called for an app that fails to start
+	}
+	return nil
+}
+
+// detach takes an app's settings out of force.
+func (e *engine) detach(a *App) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.remove(a)
+}
+
+// remove takes an app out. If its settings were in force, those of the app
+// that started before it come back, as when a configuration is rejected
+// because another app fails to start. Without any app left, delivering ends.
+func (e *engine) remove(a *App) error {
+	i := slices.Index(e.attached, a)
+	if i < 0 {
+		return nil
+	}
+	wasInForce := i == len(e.attached)-1
+	e.attached = slices.Delete(e.attached, i, i+1)
+	if n := len(e.attached); n > 0 {
+		if !wasInForce {
+			return nil
+		}
+		return e.sender.Apply(e.attached[n-1].settings)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	return e.sender.Stop(ctx)
+}
+
+// Destruct closes the sender and its store.
+func (e *engine) Destruct() error {
+	err := e.sender.Close()
+	if closeErr := e.store.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}

@@ -1,0 +1,53 @@
+package caddymodule
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/manysends/caddy-webhooks/sender"
+)
+
+// expand replaces the placeholders in a setting when the configuration is
+// loaded. One that is unknown, not set or empty is an error: a secret must
+// never be silently empty.
+func expand(repl *caddy.Replacer, s string) (string, error) {
+	out, err := repl.ReplaceOrErr(s, true, true)
+	if err != nil {
+		return "", fmt.Errorf("the placeholder in it cannot be replaced: %w; set it in the environment or the file before starting Caddy", err)
+	}
+	return out, nil
+}
+
+// expandAll replaces the placeholders in secrets, and returns a new slice.
+func expandAll(repl *caddy.Replacer, secrets []string) ([]string, error) {
+	out := make([]string, len(secrets))
+	for i, s := range secrets {
+		var err error
+		if out[i], err = expand(repl, s); err != nil {
+			return nil, fmt.Errorf("secret %d: %w", i+1, err)
+		}
+		if out[i] == "" {
+			return nil, fmt.Errorf("secret %d is empty: set it before starting Caddy", i+1)
+		}
+	}
+	return out, nil
+}
+
+// expandSender returns the sender's settings with their placeholders replaced.
+// The original keeps them, as it is shown and saved.
+func expandSender(c sender.Config, repl *caddy.Replacer) (sender.Config, error) {
+	c.Endpoints = slices.Clone(c.Endpoints)
+	for i := range c.Endpoints {
+		e := &c.Endpoints[i]
+		var err error
+		if e.URL, err = expand(repl, e.URL); err != nil {
+			return c, fmt.Errorf("endpoint %s: url: %w", e.ID, err)
+		}
+		if e.Secrets, err = expandAll(repl, e.Secrets); err != nil {
+			return c, fmt.Errorf("endpoint %s: %w", e.ID, err)
+		}
+	}
+	return c, nil
+}

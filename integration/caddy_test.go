@@ -1,0 +1,227 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// buildTags are those that users build Caddy with.
+const buildTags = "nobadger,nomysql,nopgx"
+
+// binary builds the ready-made Caddy once and returns its path.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(scratch, "caddy")
+	cmd := exec.Command("go", "build", "-tags", buildTags, "-trimpath", "-o", path, "../caddymodule/caddy")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building Caddy: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// scratch is where the binary goes.
+var scratch string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "caddy-webhooks-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		scratch = dir
+		return m.Run()
+	}())
+}
+
+// caddy is a Caddy process with a home of its own.
+type caddy struct {
+	t     *testing.T
+	home  string
+	admin string
+	env   []string
+	cmd   *exec.Cmd
+	out   *output
+	ended chan struct{}
+}
+
+// output gathers what a process prints.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// newCaddy prepares a Caddy. Its Caddyfiles need `admin` with the address
+// admin.
+func newCaddy(t *testing.T) *caddy {
+	t.Helper()
+	return &caddy{t: t, home: t.TempDir(), admin: freeAddress(t)}
+}
+
+// command prepares a run of the binary with the home of this Caddy.
+func (c *caddy) command(args ...string) *exec.Cmd {
+	c.t.Helper()
+	path, err := binary()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir = c.home
+	cmd.Env = append(os.Environ(),
+		"HOME="+c.home,
+		"XDG_DATA_HOME="+filepath.Join(c.home, "data"),
+		"XDG_CONFIG_HOME="+filepath.Join(c.home, "config"),
+	)
+	cmd.Env = append(cmd.Env, c.env...)
+	return cmd
+}
+
+// write puts a Caddyfile into the home and returns its path.
+func (c *caddy) write(caddyfile string) string {
+	c.t.Helper()
+	path := filepath.Join(c.home, "Caddyfile")
+	if err := os.WriteFile(path, []byte(caddyfile), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	return path
+}
+
+// start runs Caddy with a Caddyfile and waits until it serves.
+func (c *caddy) start(caddyfile string) {
+	c.t.Helper()
+	c.cmd = c.command("run", "--config", c.write(caddyfile), "--adapter", "caddyfile")
+	c.out = new(output)
+	c.cmd.Stdout, c.cmd.Stderr = c.out, c.out
+	if err := c.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	cmd, ended := c.cmd, make(chan struct{})
+	c.ended = ended
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	c.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+		if c.t.Failed() {
+			c.t.Logf("Caddy printed:\n%s", c.out)
+		}
+	})
+	waitFor(c.t, "Caddy to serve", func() bool {
+		select {
+		case <-ended:
+			c.t.Fatalf("Caddy ended:\n%s", c.out)
+		default:
+		}
+		return strings.Contains(c.out.String(), "serving initial configuration")
+	})
+}
+
+// kill ends Caddy the hard way, without a chance to tidy up.
+func (c *caddy) kill() {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		c.t.Fatal(err)
+	}
+	<-c.ended
+}
+
+// stop asks Caddy to end and waits for it.
+func (c *caddy) stop() {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		c.t.Fatal(err)
+	}
+	select {
+	case <-c.ended:
+	case <-time.After(30 * time.Second):
+		c.t.Fatal("Caddy did not stop within 30 s")
+	}
+}
+
+// reload loads another Caddyfile into the running Caddy and returns what the
+// command printed with its error.
+func (c *caddy) reload(caddyfile string) (string, error) {
+	c.t.Helper()
+	cmd := c.command("reload", "--config", c.write(caddyfile), "--adapter", "caddyfile", "--address", c.admin)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// validate runs `caddy validate` on a Caddyfile.
+func (c *caddy) validate(caddyfile string) (string, error) {
+	c.t.Helper()
+	out, err := c.command("validate", "--config", c.write(caddyfile), "--adapter", "caddyfile").CombinedOutput()
+	return string(out), err
+}
+
+// freeAddress is a loopback address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// waitFor waits for a condition, for a time that only a broken program needs.
+func waitFor(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if condition() {
+			return
+		}
+	}
+	t.Fatalf("gave up waiting for %s", what)
+}
+
+// post sends a body and returns the status and the answer's body.
+func post(t *testing.T, url, contentType string, body []byte) (int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(answer)
+}

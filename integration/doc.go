@@ -1,0 +1,4 @@
+// Package integration tests the whole system: the real Caddy binary, real HTTP
+// peers, and the official libraries of other languages. It has no code of its
+// own besides its tests.
+package integration

@@ -1,0 +1,101 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// exampleEvent is the event of the README's curl command.
+const exampleEvent = `{"event":"conversation.created","data":{"id":"conv_123","status":"open","inbox_id":1,"contact_id":456}}`
+
+// TestExampleShowsTheWholeWay runs Caddyfile.example as it stands, but for its
+// ports, publishes with the README's curl command, and finds the event, once,
+// in what the demo application prints.
+func TestExampleShowsTheWholeWay(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join("..", "Caddyfile.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCaddy(t)
+	caddyfile := string(example)
+	site := ""
+	for _, port := range []string{"8080", "8081", "8082"} {
+		_, free, err := net.SplitHostPort(freeAddress(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if site == "" {
+			site = "localhost:" + free
+		}
+		if !strings.Contains(caddyfile, "localhost:"+port) {
+			t.Fatalf("the example does not use port %s any more", port)
+		}
+		caddyfile = strings.ReplaceAll(caddyfile, "localhost:"+port, "localhost:"+free)
+	}
+	caddyfile = strings.Replace(caddyfile, "default_bind", "admin "+c.admin+"\n\tdefault_bind", 1)
+	c.start(caddyfile)
+
+	status, answer := curl(t, site+"/events", exampleEvent)
+	var receipt struct{ ID string }
+	if err := json.Unmarshal([]byte(answer), &receipt); err != nil || !strings.HasPrefix(receipt.ID, "evt_") || status != 202 {
+		t.Fatalf("the answer is not 202 with an ID but %d %q", status, answer)
+	}
+	shown := func() int { return strings.Count(c.out.String(), receipt.ID) }
+	waitFor(t, "the demo application to print the event", func() bool { return shown() > 0 })
+	time.Sleep(300 * time.Millisecond) // a second delivery would need a moment
+	if n := shown(); n != 1 {
+		t.Errorf("the demo application printed the event %d times", n)
+	}
+	if !strings.Contains(c.out.String(), `conv_123`) {
+		t.Error("the demo application did not print the event's data")
+	}
+}
+
+// curl posts with curl -d, or, where curl is not installed, just as it does.
+func curl(t *testing.T, url, data string) (status int, answer string) {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil {
+		return post(t, "http://"+url, "application/x-www-form-urlencoded", []byte(data))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "curl", "-sS", "-w", "%{http_code}", "-d", data, url).CombinedOutput()
+	if err != nil || len(out) < 3 {
+		t.Fatalf("curl: %v\n%s", err, out)
+	}
+	status, err = strconv.Atoi(string(out[len(out)-3:]))
+	if err != nil {
+		t.Fatalf("curl printed %q", out)
+	}
+	return status, string(out[:len(out)-3])
+}
+
+// TestReadmeNamesTheCommands guards the promise that the README's commands are
+// those that are tested.
+func TestReadmeNamesTheCommands(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile(filepath.Join("..", "Caddyfile.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	curl := "curl -d '" + exampleEvent + "' localhost:8080/events"
+	for _, command := range []string{"go run ./caddymodule/caddy run --config Caddyfile.example", "go test ./...", curl} {
+		if !strings.Contains(string(readme), command) {
+			t.Errorf("the README does not have the command %s", command)
+		}
+	}
+	if !strings.Contains(string(example), curl) {
+		t.Errorf("Caddyfile.example does not have the command %s", curl)
+	}
+}
