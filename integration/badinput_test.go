@@ -148,7 +148,5 @@ func TestSecondProcessOnTheSameStoreIsRefused(t *testing.T) {
 			t.Errorf("the error does not say %q:\n%s", want, out)
 		}
 	}
-	if _, ok := tryPublish(site, exampleEvent); !ok {
-		t.Error("the first Caddy does not take events any more")
-	}
+	publish(t, site, exampleEvent) // the first Caddy takes events as before
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -204,6 +205,10 @@ func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Fatalf("gave up waiting for %s", what)
 }
 
+// oneOff makes a connection for each request: at a reload Caddy may close a
+// kept one just when a request is sent on it.
+var oneOff = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // post sends a body and returns the status and the answer's body.
 func post(t *testing.T, url, contentType string, body []byte) (int, string) {
 	t.Helper()
@@ -214,7 +219,7 @@ func post(t *testing.T, url, contentType string, body []byte) (int, string) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", contentType)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := oneOff.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,4 +229,15 @@ func post(t *testing.T, url, contentType string, body []byte) (int, string) {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, string(answer)
+}
+
+// publish publishes an event, which must be accepted, and returns its ID.
+func publish(t *testing.T, site, event string) (id string) {
+	t.Helper()
+	status, answer := post(t, "http://"+site+"/events", "application/json", []byte(event))
+	var receipt struct{ ID string }
+	if err := json.Unmarshal([]byte(answer), &receipt); err != nil || status != http.StatusAccepted || !strings.HasPrefix(receipt.ID, "evt_") {
+		t.Fatalf("publishing %s: %d %s", event, status, answer)
+	}
+	return receipt.ID
 }

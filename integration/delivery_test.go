@@ -67,16 +67,7 @@ func TestEveryEventTypeIsVerifiedElsewhere(t *testing.T) {
 
 	ids := make(map[string]string)
 	for _, eventType := range documentedTypes {
-		status, answer := post(t, "http://"+site+"/events", "application/json",
-			fmt.Appendf(nil, `{ "event": %q, "data": %s }`, eventType, nastyData))
-		if status != 202 {
-			t.Fatalf("publishing %s: %d %s", eventType, status, answer)
-		}
-		var receipt struct{ ID string }
-		if err := json.Unmarshal([]byte(answer), &receipt); err != nil || !strings.HasPrefix(receipt.ID, "evt_") {
-			t.Fatalf("publishing %s: answer %q: %v", eventType, answer, err)
-		}
-		ids[receipt.ID] = eventType
+		ids[publish(t, site, fmt.Sprintf(`{ "event": %q, "data": %s }`, eventType, nastyData))] = eventType
 	}
 	waitFor(t, "all deliveries", func() bool { return len(customer.deliveries()) >= len(documentedTypes) })
 

@@ -29,7 +29,7 @@ func signedSender(t *testing.T, site string) func(id string) (status int, duplic
 			t.Fatal(err)
 		}
 		webhook.SetHeaders(req.Header, []webhook.Signer{secret}, id, time.Now(), body)
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := oneOff.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
