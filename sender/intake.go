@@ -159,6 +159,7 @@ func (i *Intake) read(w http.ResponseWriter, r *http.Request) ([]byte, int, erro
 	limit := orDefault(i.MaxSize, DefaultMaxSize)
 	tooLarge := fmt.Errorf("the body is larger than %d bytes: send less, or raise max_size", limit)
 	if r.ContentLength > limit {
+		drain(r.Body, limit)
 		return nil, http.StatusRequestEntityTooLarge, tooLarge
 	}
 	// The declared length is only believed as far as it is cheap.
@@ -174,6 +175,7 @@ func (i *Intake) read(w http.ResponseWriter, r *http.Request) ([]byte, int, erro
 		if err != nil {
 			var over *http.MaxBytesError
 			if errors.As(err, &over) {
+				drain(r.Body, limit)
 				return nil, http.StatusRequestEntityTooLarge, tooLarge
 			}
 			return nil, http.StatusBadRequest, errors.New("the body broke off: send it again, whole")
@@ -182,6 +184,12 @@ func (i *Intake) read(w http.ResponseWriter, r *http.Request) ([]byte, int, erro
 			body = append(body, 0)[:len(body)]
 		}
 	}
+}
+
+// drain reads on for as much again as is allowed. A connection that is closed
+// with more to read is reset, and the client never sees why it was refused.
+func drain(body io.Reader, limit int64) {
+	_, _ = io.CopyN(io.Discard, body, limit)
 }
 
 // idempotentID makes the event ID that stands for an idempotency key, so that
