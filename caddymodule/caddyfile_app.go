@@ -57,40 +57,27 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("webhooks takes no argument, found %q: put its settings into a block", d.Val())
 	}
-	seen := onceEach{}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if word != "endpoint" {
-			if err := seen.check(d, word); err != nil {
-				return err
-			}
-		}
-		var err error
+	return eachSetting(d, func(word string) error {
 		switch word {
 		case "store":
-			err = a.parseStore(d)
+			return a.parseStore(d)
 		case "event_types":
-			err = parseEventTypes(d, &a.EventTypes)
+			return parseEventTypes(d, &a.EventTypes)
 		case "retry":
-			err = parseDurations(d, &a.Retry)
+			return parseDurations(d, &a.Retry)
 		case "timeout":
-			err = parseDuration(d, &a.Timeout)
+			return parseDuration(d, &a.Timeout)
 		case "retention":
-			err = parseDuration(d, &a.Retention)
+			return parseDuration(d, &a.Retention)
 		case "memory":
-			err = parseSize(d, &a.Memory)
+			return parseSize(d, &a.Memory)
 		case "egress":
-			err = parseEgress(d, &a.Egress)
+			return parseEgress(d, &a.Egress)
 		case "endpoint":
-			err = a.parseEndpoint(d)
-		default:
-			err = unknownWord(d, "webhooks", "store", "event_types", "retry", "timeout", "retention", "memory", "egress", "endpoint")
+			return a.parseEndpoint(d)
 		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		return unknownWord(d, "webhooks", "store", "event_types", "retry", "timeout", "retention", "memory", "egress", "endpoint")
+	}, "endpoint")
 }
 
 func (a *App) parseStore(d *caddyfile.Dispenser) error {
@@ -127,24 +114,24 @@ func parseEgress(d *caddyfile.Dispenser, e *sender.Egress) error {
 	if d.NextArg() {
 		return d.Errf("egress takes no argument, found %q: put its rules into a block", d.Val())
 	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		switch d.Val() {
+	return eachSetting(d, func(word string) error {
+		switch word {
 		case "allow":
 			args := d.RemainingArgs()
 			if len(args) == 0 {
 				return d.Err("allow needs at least one address, range or host name")
 			}
 			e.Allow = append(e.Allow, args...)
+			return noBlock(d, word)
 		case "allow_http":
 			if d.NextArg() {
 				return d.Errf("allow_http takes no argument, found %q: remove it", d.Val())
 			}
 			e.AllowHTTP = true
-		default:
-			return unknownWord(d, "egress", "allow", "allow_http")
+			return noBlock(d, word)
 		}
-	}
-	return nil
+		return unknownWord(d, "egress", "allow", "allow_http")
+	}, "allow")
 }
 
 func (a *App) parseEndpoint(d *caddyfile.Dispenser) error {
@@ -160,15 +147,8 @@ func (a *App) parseEndpoint(d *caddyfile.Dispenser) error {
 			return d.Errf("endpoint %s stands twice: rename one", e.ID)
 		}
 	}
-	seen := onceEach{}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if err := seen.check(d, word); err != nil {
-			return err
-		}
-		if err := parseEndpointWord(d, &e, word); err != nil {
-			return err
-		}
+	if err := eachSetting(d, func(word string) error { return parseEndpointWord(d, &e, word) }); err != nil {
+		return err
 	}
 	a.Endpoints = append(a.Endpoints, e)
 	return nil

@@ -25,26 +25,15 @@ func (p *Publish) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("webhook_publish takes no argument besides a matcher, found %q: put its settings into a block", d.Val())
 	}
-	seen := onceEach{}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if err := seen.check(d, word); err != nil {
-			return err
-		}
-		var err error
+	return eachSetting(d, func(word string) error {
 		switch word {
 		case "max_size":
-			err = parseSize(d, &p.MaxSize)
+			return parseSize(d, &p.MaxSize)
 		case "tenant":
-			err = parseText(d, &p.Tenant)
-		default:
-			err = unknownWord(d, "webhook_publish", "max_size", "tenant")
+			return parseText(d, &p.Tenant)
 		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		return unknownWord(d, "webhook_publish", "max_size", "tenant")
+	})
 }
 
 // Interface guard

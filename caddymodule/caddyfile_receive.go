@@ -58,17 +58,7 @@ func (h *Receive) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("webhook_receive has an argument too many, %q: put its settings into a block", d.Val())
 	}
-	seen := onceEach{}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if err := seen.check(d, word); err != nil {
-			return err
-		}
-		if err := h.parseWord(d, word); err != nil {
-			return err
-		}
-	}
-	return nil
+	return eachSetting(d, func(word string) error { return h.parseWord(d, word) })
 }
 
 func (h *Receive) parseWord(d *caddyfile.Dispenser, word string) error {
@@ -129,31 +119,19 @@ func parseDedupe(d *caddyfile.Dispenser, out *receiver.Dedupe) error {
 			return err
 		}
 	}
-	seen := onceEach{}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if err := seen.check(d, word); err != nil {
-			return err
-		}
-		var err error
+	return eachSetting(d, func(word string) error {
 		switch word {
 		case "wait":
 			if off(d) {
 				out.Wait = -1
-				err = noBlock(d, word)
-			} else {
-				err = parseDuration(d, &out.Wait)
+				return noBlock(d, word)
 			}
+			return parseDuration(d, &out.Wait)
 		case "capacity":
-			err = parseCount(d, &out.Capacity)
-		default:
-			err = unknownWord(d, "dedupe", "wait", "capacity")
+			return parseCount(d, &out.Capacity)
 		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		return unknownWord(d, "dedupe", "wait", "capacity")
+	})
 }
 
 // off tells whether the only argument is the word off, and consumes it if so.

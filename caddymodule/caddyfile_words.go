@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,14 +12,20 @@ import (
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
-// onceEach finds settings that stand twice in a block.
-type onceEach map[string]struct{}
-
-func (o onceEach) check(d *caddyfile.Dispenser, word string) error {
-	if _, twice := o[word]; twice {
-		return d.Errf("%s stands twice: keep one", word)
+// eachSetting calls parse for each line of a block, with its first word. A
+// word that stands twice is refused, unless it may be repeated.
+func eachSetting(d *caddyfile.Dispenser, parse func(word string) error, repeatable ...string) error {
+	seen := make(map[string]struct{})
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		word := d.Val()
+		if _, twice := seen[word]; twice && !slices.Contains(repeatable, word) {
+			return d.Errf("%s stands twice: keep one", word)
+		}
+		seen[word] = struct{}{}
+		if err := parse(word); err != nil {
+			return err
+		}
 	}
-	o[word] = struct{}{}
 	return nil
 }
 
