@@ -9,7 +9,7 @@ import (
 const (
 	// settleEvery is how long outcomes gather before they are committed. It
 	// bounds what is delivered again after a crash.
-	settleEvery = 20 * time.Millisecond
+	settleEvery = 5 * time.Millisecond
 
 	// maxSettle is how many outcomes one transaction holds, so that publishers
 	// do not wait long for it.
