@@ -1,6 +1,9 @@
 package sender
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // SetLaneLength makes lanes short until the test ends, so that a few
 // deliveries overflow into the store. No sender may be running.
@@ -8,6 +11,14 @@ func SetLaneLength(t testing.TB, firstTries, retries int) {
 	before := laneLength
 	laneLength = [nKinds]int{first: firstTries, again: retries}
 	t.Cleanup(func() { laneLength = before })
+}
+
+// SetSettleGrace changes, until the test ends, how long Stop waits for the
+// store. No sender may be running.
+func SetSettleGrace(t testing.TB, d time.Duration) {
+	before := settleGrace
+	settleGrace = d
+	t.Cleanup(func() { settleGrace = before })
 }
 
 // Memory is how many bytes of events wait in the lanes.

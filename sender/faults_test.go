@@ -76,10 +76,7 @@ func TestStoreCannotSettle(t *testing.T) {
 // TestStoreCannotSettleAtStop: what cannot be recorded is delivered again, and
 // Stop says so.
 func TestStoreCannotSettleAtStop(t *testing.T) {
-	if testing.Short() {
-		t.Log("this waits for ten seconds of the computer's time")
-		return
-	}
+	sender.SetSettleGrace(t, 100*time.Millisecond)
 	p := newPeer(t, nil)
 	r, faulty := newFaultyRig(t, toPeers(p))
 	faulty.fail(faultSettle)

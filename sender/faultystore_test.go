@@ -29,6 +29,7 @@ type faultyStore struct {
 	err    error // instead of errFaulty
 	failed map[fault]int
 	each   func(fault) error // asked at each call, when it is set
+	done   func()            // called after each claim, when it is set
 }
 
 // around puts the faults before a store.
@@ -101,7 +102,14 @@ func (f *faultyStore) Claim(ctx context.Context, q sender.ClaimQuery) (sender.Cl
 	if err := f.check(faultClaim); err != nil {
 		return sender.Claimed{}, err
 	}
-	return f.Store.Claim(ctx, q)
+	claimed, err := f.Store.Claim(ctx, q)
+	f.mu.Lock()
+	done := f.done
+	f.mu.Unlock()
+	if done != nil {
+		done()
+	}
+	return claimed, err
 }
 
 func (f *faultyStore) Backlog(ctx context.Context) ([]sender.Backlog, error) {

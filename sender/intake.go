@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/manysends/caddy-webhooks/webhook"
@@ -23,7 +24,7 @@ const maxIdempotencyKey = 256
 // Intake is the HTTP handler that applications post their events to. It
 // answers 202 and {"id"} once the event is on disk, 200 and {"id"} when the
 // same event had been published before, and problem details (RFC 9457)
-// otherwise. It does not ask who is calling: put it behind whatever does.
+// otherwise. Of a batch it answers an array of these. It does not ask who is calling: put it behind whatever does.
 type Intake struct {
 	// Sender returns the sender to publish to, or an error when there is none
 	// for the time being, which is answered with 503.
@@ -39,83 +40,132 @@ type Intake struct {
 
 var crossOrigin = http.NewCrossOriginProtection()
 
-// ServeHTTP publishes the event in the request's body.
+// ServeHTTP publishes the events in the request's body: one object, an array
+// of up to 1,000, or as many on a line each (application/x-ndjson). A batch is
+// accepted as a whole or not at all, and answered with an array.
 func (i *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	receipt, status, err := i.publish(w, r)
+	receipts, batch, status, err := i.publish(w, r)
 	if err != nil {
 		writeProblem(w, status, err.Error())
 		return
 	}
-	body := make([]byte, 0, 64)
-	body = append(body, `{"id":"`...)
-	body = append(body, receipt.ID...) // an ID holds nothing that needs escaping
-	body = append(body, "\"}\n"...)
 	w.Header()["Content-Type"] = []string{"application/json"}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client may be gone
+	_, _ = w.Write(appendReceipts(make([]byte, 0, 64*len(receipts)), receipts, batch)) // the client may be gone
+}
+
+// appendReceipts appends the answer to accepted events as JSON. An ID holds
+// nothing that needs escaping.
+func appendReceipts(dst []byte, receipts []Receipt, batch bool) []byte {
+	if batch {
+		dst = append(dst, '[')
+	}
+	for n, receipt := range receipts {
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"id":"`...)
+		dst = append(dst, receipt.ID...)
+		dst = append(dst, `"}`...)
+	}
+	if batch {
+		dst = append(dst, ']')
+	}
+	return append(dst, '\n')
 }
 
 // publish does the work of ServeHTTP and says with which status to answer.
-func (i *Intake) publish(w http.ResponseWriter, r *http.Request) (Receipt, int, error) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return Receipt{}, http.StatusMethodNotAllowed, fmt.Errorf("the method %s is not allowed: publish events with POST", r.Method)
-	}
-	if err := crossOrigin.Check(r); err != nil {
-		return Receipt{}, http.StatusForbidden, errors.New("the request comes from a page of another origin: publish events from your server")
-	}
-	if err := checkContentType(r.Header.Get("Content-Type")); err != nil {
-		return Receipt{}, http.StatusUnsupportedMediaType, err
-	}
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return Receipt{}, http.StatusUnsupportedMediaType, fmt.Errorf("the content encoding %q is not understood: send the body uncompressed", encoding)
+func (i *Intake) publish(w http.ResponseWriter, r *http.Request) (receipts []Receipt, batch bool, status int, err error) {
+	if status, err := checkRequest(w, r); err != nil {
+		return nil, false, status, err
 	}
 	body, status, err := i.read(w, r)
 	if err != nil {
-		return Receipt{}, status, err
+		return nil, false, status, err
 	}
-	event, err := parseEvent(body)
+	events, batch, err := parseEvents(body, formOf(r.Header.Get("Content-Type")))
+	if err == nil {
+		err = i.complete(events, r, batch)
+	}
 	if err != nil {
-		return Receipt{}, publishStatus(err), err
-	}
-	if i.Tenant != nil {
-		if tenant := i.Tenant(r); tenant != "" {
-			event.Tenant = tenant
-		}
-	}
-	if key := r.Header.Get("Idempotency-Key"); key != "" && event.ID == "" {
-		if len(key) > maxIdempotencyKey {
-			return Receipt{}, http.StatusUnprocessableEntity, fmt.Errorf("%w: the Idempotency-Key header has %d bytes: use at most %d", ErrInvalid, len(key), maxIdempotencyKey)
-		}
-		event.ID = idempotentID(key)
-	}
-	if parent := r.Header.Get("Traceparent"); isTraceParent(parent) {
-		event.TraceParent = parent
+		return nil, batch, publishStatus(err), err
 	}
 	s, err := i.Sender(r.Context())
 	if err != nil {
 		w.Header().Set("Retry-After", "1")
-		return Receipt{}, http.StatusServiceUnavailable, err
+		return nil, batch, http.StatusServiceUnavailable, err
 	}
-	receipts, err := s.publish(r.Context(), []webhook.Event{event})
+	receipts, err = s.publish(r.Context(), events)
 	if err != nil {
-		status := publishStatus(err)
-		if status >= 500 {
-			w.Header().Set("Retry-After", "5")
-			s.log.Error("publishing failed", "error", err)
-			// The store's own words are for the log.
-			if status == http.StatusInsufficientStorage {
-				err = errors.New("there is no room to store the event: publish it again later")
-			} else {
-				err = errors.New("the event could not be stored: publish it again later")
-			}
+		status, err = s.refused(w, err)
+		return nil, batch, status, err
+	}
+	for _, receipt := range receipts {
+		if !receipt.Duplicate {
+			return receipts, batch, http.StatusAccepted, nil
 		}
-		return Receipt{}, status, err
 	}
-	if receipts[0].Duplicate {
-		return receipts[0], http.StatusOK, nil
+	return receipts, batch, http.StatusOK, nil
+}
+
+// checkRequest checks what can be told without the body.
+func checkRequest(w http.ResponseWriter, r *http.Request) (status int, err error) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return http.StatusMethodNotAllowed, fmt.Errorf("the method %s is not allowed: publish events with POST", r.Method)
 	}
-	return receipts[0], http.StatusAccepted, nil
+	if err := crossOrigin.Check(r); err != nil {
+		return http.StatusForbidden, errors.New("the request comes from a page of another origin: publish events from your server")
+	}
+	if err := checkContentType(r.Header.Get("Content-Type")); err != nil {
+		return http.StatusUnsupportedMediaType, err
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return http.StatusUnsupportedMediaType, fmt.Errorf("the content encoding %q is not understood: send the body uncompressed", encoding)
+	}
+	return 0, nil
+}
+
+// complete adds to the events what the request says of them all.
+func (i *Intake) complete(events []webhook.Event, r *http.Request, batch bool) error {
+	tenant := ""
+	if i.Tenant != nil {
+		tenant = i.Tenant(r)
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > maxIdempotencyKey {
+		return fmt.Errorf("%w: the Idempotency-Key header has %d bytes: use at most %d", ErrInvalid, len(key), maxIdempotencyKey)
+	}
+	parent := r.Header.Get("Traceparent")
+	if !isTraceParent(parent) {
+		parent = ""
+	}
+	for n := range events {
+		e := &events[n]
+		if tenant != "" {
+			e.Tenant = tenant
+		}
+		if key != "" && e.ID == "" {
+			e.ID = idempotentID(key, n, batch)
+		}
+		e.TraceParent = parent
+	}
+	return nil
+}
+
+// refused says how to answer events that could not be taken in.
+func (s *Sender) refused(w http.ResponseWriter, err error) (status int, _ error) {
+	status = publishStatus(err)
+	if status < http.StatusInternalServerError {
+		return status, err
+	}
+	w.Header().Set("Retry-After", "5")
+	s.log.Error("publishing failed", "error", err)
+	// The store's own words are for the log.
+	if status == http.StatusInsufficientStorage {
+		return status, errors.New("there is no room to store the event: publish it again later")
+	}
+	return status, errors.New("the event could not be stored: publish it again later")
 }
 
 // publishStatus is the HTTP status for an error of publishing.
@@ -147,7 +197,7 @@ func checkContentType(s string) error {
 			return fmt.Errorf("the charset %q is not understood: send UTF-8", charset)
 		}
 		if media == "application/json" || media == "application/x-www-form-urlencoded" ||
-			strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json") {
+			strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json") || formOf(media) == formLines {
 			return nil
 		}
 	}
@@ -193,8 +243,11 @@ func drain(body io.Reader, limit int64) {
 }
 
 // idempotentID makes the event ID that stands for an idempotency key, so that
-// the same key is the same event.
-func idempotentID(key string) string {
+// the same key is the same event, or the same batch of them.
+func idempotentID(key string, index int, batch bool) string {
+	if batch {
+		key += "\n" + strconv.Itoa(index) // a header holds no line break
+	}
 	digest := sha256.Sum256([]byte(key))
 	return "evt_" + hex.EncodeToString(digest[:16])
 }

@@ -175,6 +175,20 @@ func (l *lane) room(kind, size int) bool {
 		q.bytes+int64(size) <= limit/laneShare
 }
 
+// low tells whether more deliveries of a kind should be claimed: none waits, or
+// few do and there is room for as many again.
+func (l *lane) low(kind int) bool {
+	q := &l.queues[kind]
+	if q.len() == 0 {
+		return true
+	}
+	if l.breaker.probing() { // the next one is not needed before this one has succeeded
+		return false
+	}
+	limit := l.s.current.Load().memory
+	return q.len() <= laneLength[kind]/4 && q.bytes <= limit/laneShare/4 && l.s.memory.Load() < limit
+}
+
 func (l *lane) enqueue(kind int, d *Delivery, recorded bool) {
 	l.queues[kind].push(queued{delivery: d, since: l.s.clock.Now(), recorded: recorded})
 	l.s.memory.Add(int64(len(d.Event.Data)))
@@ -263,15 +277,11 @@ func (l *lane) take() (kind int, _ *Delivery) {
 // earlier of wake and when the next one is.
 func (l *lane) refill(now, wake time.Time) time.Time {
 	for kind := range nKinds {
-		few := laneLength[kind] / 4
-		if l.breaker.probing() {
-			few = 0 // the next one is not needed before this one has succeeded
-		}
 		switch due := l.stored[kind]; {
 		case due.IsZero() || l.claiming[kind]:
 		case due.After(now):
 			wake = earlier(wake, due)
-		case l.queues[kind].len() <= few:
+		case l.low(kind):
 			l.claiming[kind] = true
 			l.s.running.Add(1)
 			go l.claim(kind)

@@ -41,20 +41,28 @@ type Receipt struct {
 func (s *Sender) Publish(ctx context.Context, events ...webhook.Event) ([]Receipt, error) {
 	events = slices.Clone(events) // deliveries keep them; the caller may use its own again
 	for i := range events {
-		e := &events[i]
-		if e.ContentType != "" && e.ContentType != "application/json" {
-			return nil, fmt.Errorf("%w: content type %q cannot be published: data must be JSON", ErrInvalid, e.ContentType)
+		if err := checkData(&events[i]); err != nil {
+			return nil, ofBatch(events, i, err)
 		}
-		data := jsontext.Value(append([]byte(nil), e.Data...))
-		if len(data) == 0 {
-			return nil, fmt.Errorf("%w: data is missing: add a JSON value that describes the event", ErrInvalid)
-		}
-		if err := compact(&data); err != nil {
-			return nil, fmt.Errorf("%w: data %w", ErrInvalid, err)
-		}
-		e.Data = data
 	}
 	return s.publish(ctx, events)
+}
+
+// checkData replaces an event's data by its own compact copy.
+func checkData(e *webhook.Event) error {
+	if e.ContentType != "" && e.ContentType != "application/json" {
+		return fmt.Errorf("%w: content type %q cannot be published: data must be JSON", ErrInvalid, e.ContentType)
+	}
+	e.ContentType = "" // which says the same, so that the store need not know
+	data := jsontext.Value(append([]byte(nil), e.Data...))
+	if len(data) == 0 {
+		return fmt.Errorf("%w: data is missing: add a JSON value that describes the event", ErrInvalid)
+	}
+	if err := compact(&data); err != nil {
+		return fmt.Errorf("%w: data %w", ErrInvalid, err)
+	}
+	e.Data = data
+	return nil
 }
 
 // publish is Publish for events whose data is known to be compact JSON.
@@ -71,7 +79,7 @@ func (s *Sender) publish(ctx context.Context, events []webhook.Event) ([]Receipt
 		put := &request.publication.Events[i]
 		put.TimestampGiven = !e.Timestamp.IsZero()
 		if err := s.complete(e, current, now); err != nil {
-			return nil, err
+			return nil, ofBatch(events, i, err)
 		}
 		put.Event, put.StoredAt = e, now
 		for _, t := range current.byTenant[e.Tenant] {

@@ -43,7 +43,9 @@ func TestPublishRefuses(t *testing.T) {
 		{"milliseconds taken for seconds", func(e *webhook.Event) { e.Timestamp = time.Unix(1709634600000, 0) },
 			`timestamp lies in the year 56146: give the time at which the event happened`},
 		{"long tenant", func(e *webhook.Event) { e.Tenant = strings.Repeat("t", 257) }, `tenant has 257 bytes: use at most 256`},
-		{"a line break in the trace parent", func(e *webhook.Event) { e.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nX-Evil: 1" },
+		{"a line break in the trace parent", func(e *webhook.Event) {
+			e.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nX-Evil: 1"
+		},
 			`traceparent is not in the form of W3C Trace Context: leave it out, or write it such as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`},
 	}
 	for _, test := range tests {
@@ -55,7 +57,7 @@ func TestPublishRefuses(t *testing.T) {
 			if !errors.Is(err, sender.ErrInvalid) {
 				t.Fatalf("Publish: %v, want ErrInvalid", err)
 			}
-			if want := "invalid event: " + test.want; err.Error() != want {
+			if want := "event 2: invalid event: " + test.want; err.Error() != want {
 				t.Errorf("the error is\n%s\nwant\n%s", err, want)
 			}
 		})

@@ -24,7 +24,7 @@ type queued struct {
 func (q *queue) len() int { return len(q.items) - q.head }
 
 func (q *queue) push(item queued) {
-	if q.head > 0 && len(q.items) == cap(q.items) {
+	if q.head > len(q.items)/2 && len(q.items) == cap(q.items) {
 		n := copy(q.items, q.items[q.head:])
 		clear(q.items[n:])
 		q.items, q.head = q.items[:n], 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"testing"
 
@@ -26,6 +27,7 @@ type rig struct {
 	wrap   func(sender.Store) sender.Store
 	store  sender.Store
 	config sender.Config
+	logger *slog.Logger
 	opened bool
 }
 
@@ -66,7 +68,7 @@ func (r *rig) open() {
 	if r.wrap != nil {
 		r.store = r.wrap(store)
 	}
-	var o sender.Options
+	o := sender.Options{Logger: r.logger}
 	if r.clock != nil {
 		o.Clock = r.clock
 	}

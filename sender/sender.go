@@ -63,14 +63,11 @@ type Sender struct {
 	workers        sync.WaitGroup // the others that live until Close
 }
 
-const (
-	// maxClaims is how many claims may read the store at once.
-	maxClaims = 4
+// maxClaims is how many claims may read the store at once.
+const maxClaims = 4
 
-	// settleGrace is how long Stop waits for the store to take the last
-	// outcomes.
-	settleGrace = 10 * time.Second
-)
+// settleGrace is how long Stop waits for the store to take the last outcomes.
+var settleGrace = 10 * time.Second
 
 // New makes a sender on a store, which stays the caller's to close, after
 // Close of the sender. It takes events at once, and delivers after

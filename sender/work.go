@@ -164,18 +164,19 @@ func (l *lane) claimFromStore(kind int) (Claimed, error) {
 	case <-l.s.attempts.Done():
 		return Claimed{}, l.s.attempts.Err()
 	}
+	limit := l.s.current.Load().memory
 	l.mu.Lock()
 	want := laneLength[kind] - l.queues[kind].len()
+	bytes := min(limit/laneShare-l.queues[kind].bytes, limit-l.s.memory.Load())
 	if l.breaker.probing() {
 		want = 1
 	}
 	l.mu.Unlock()
-	limit := l.s.current.Load().memory
 	return l.s.store.Claim(l.s.attempts, ClaimQuery{
 		EndpointID: l.id,
 		Retries:    kind == again,
 		Now:        l.s.clock.Now(),
 		Limit:      want,
-		Bytes:      min(limit/laneShare, max(limit-l.s.memory.Load(), 0)),
+		Bytes:      max(bytes, 0),
 	})
 }

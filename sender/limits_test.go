@@ -1,0 +1,246 @@
+package sender_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+// TestRateLimit: the burst goes out at once and the rest as the time comes for
+// it, in order.
+func TestRateLimit(t *testing.T) {
+	p := newPeer(t, nil)
+	c := toPeers(p)
+	c.Endpoints[0].Rate = &webhook.Rate{Events: 2, Burst: 3}
+	c.Endpoints[0].Concurrency = 1 // so that the peer sees them in order
+	r := newRig(t, c)
+	ids := numbered(13)
+	r.publish(ids...)
+	p.waitFor(t, 3)
+	begin := r.clock.Now()
+	for n := 4; n <= len(ids); n++ {
+		at := begin.Add(time.Duration(n-3) * 500 * time.Millisecond)
+		r.clock.advanceTo(r.clock.alarm(t, at).Add(-time.Millisecond))
+		r.delivered("a", ids[:n-1]...)
+		p.waitFor(t, n-1)
+		until(t, "the next one goes out", func() bool { r.clock.advanceTo(at.Add(2 * time.Millisecond)); return p.count() >= n })
+		p.waitFor(t, n)
+	}
+	r.delivered("a", ids...)
+	if got := p.ids(); !slices.Equal(got, ids) {
+		t.Errorf("delivered %q, want %q", got, ids)
+	}
+	r.idle("a")
+}
+
+// TestConcurrencyLimit: no more attempts than that are under way at once, and
+// as many as that are.
+func TestConcurrencyLimit(t *testing.T) {
+	for _, limit := range []int{1, 3, sender.DefaultConcurrency} {
+		h := newHanging(t)
+		p := newPeer(t, h.answer)
+		c := toPeers(p)
+		if limit != sender.DefaultConcurrency {
+			c.Endpoints[0].Concurrency = limit
+		}
+		r := newRig(t, c)
+		ids := numbered(100)
+		r.publish(ids...)
+		for range limit {
+			<-h.entered
+		}
+		if waiting, running := r.Waiting("a"); waiting != len(ids)-limit || running != limit {
+			t.Errorf("limit %d: %d waiting and %d running", limit, waiting, running)
+		}
+		h.letGo()
+		r.delivered("a", ids...)
+		if p.most > limit {
+			t.Errorf("limit %d: %d at once", limit, p.most)
+		}
+	}
+}
+
+// TestSlowEndpointAlone: an endpoint that does not answer costs the others
+// nothing.
+func TestSlowEndpointAlone(t *testing.T) {
+	h := newHanging(t)
+	slow, healthy := newPeer(t, h.answer), newPeer(t, nil)
+	r := newRig(t, toPeers(slow, healthy))
+	ids := numbered(300)
+	r.publish(ids...)
+	r.delivered("b", ids...)
+	if n := slow.count(); n != sender.DefaultConcurrency {
+		t.Errorf("the slow one has %d requests, want %d", n, sender.DefaultConcurrency)
+	}
+	h.letGo()
+	r.delivered("a", ids...)
+}
+
+// TestBothKindsMove: where there is work of both kinds and not enough room for
+// it, neither first tries nor retries wait until the other kind has run out,
+// whatever it is that is short.
+func TestBothKindsMove(t *testing.T) {
+	for _, concurrency := range []int{1, 2, 16} {
+		var failing atomic.Bool
+		failing.Store(true)
+		p := newPeer(t, func(w http.ResponseWriter, r *http.Request, _ int) {
+			if failing.Load() && strings.HasPrefix(r.Header.Get("webhook-id"), "retry") {
+				w.WriteHeader(500)
+			}
+		})
+		c := toPeers(p)
+		c.Endpoints[0].Concurrency = concurrency
+		c.Retry = []webhook.Duration{webhook.Duration(time.Hour)}
+		r := newRig(t, c)
+		var tries, retries []string
+		for _, n := range numbered(18) {
+			tries, retries = append(tries, "first-"+n), append(retries, "retry-"+n)
+		}
+		for _, id := range retries {
+			r.publish(id)
+			r.settled(id, "a", 1)
+			r.publish("good-" + id) // the breaker stays closed
+			r.delivered("a", "good-"+id)
+		}
+		failing.Store(false)
+		// From now on it is the rate that is short.
+		r.config.Endpoints[0].Rate = &webhook.Rate{Events: 1, Per: webhook.Duration(time.Hour), Burst: 1}
+		r.apply()
+		p.waitFor(t, 36)
+		r.publish(tries...)
+		r.clock.advance(2 * time.Hour)
+		until(t, "all of both kinds wait in memory, but the first", func() bool { waiting, _ := r.Waiting("a"); return waiting == 35 })
+		for n := 1; n <= 16; n++ {
+			until(t, "the next one goes out", func() bool { r.clock.advance(10 * time.Minute); return p.count() >= 36+n })
+		}
+		count := make(map[string]int)
+		for _, id := range p.ids()[36:] {
+			kind, _, _ := strings.Cut(id, "-")
+			count[kind]++
+		}
+		if count["first"] < 3 || count["retry"] < 3 {
+			t.Errorf("concurrency %d: of %d attempts, %d were first tries and %d retries", concurrency, p.count()-36, count["first"], count["retry"])
+		}
+	}
+}
+
+// TestOverflow: what does not fit into the lane waits in the store, and is all
+// delivered in the end, the oldest first.
+func TestOverflow(t *testing.T) {
+	sender.SetLaneLength(t, 8, 4)
+	h := newHanging(t)
+	p := newPeer(t, h.answer)
+	c := toPeers(p)
+	c.Endpoints[0].Concurrency = 1 // so that the peer sees them in order
+	r := newRig(t, c)
+	ids := numbered(200)
+	r.publish(ids...)
+	<-h.entered
+	until(t, "the rest is in the store", func() bool { return r.Unsettled() == 0 })
+	if waiting, _ := r.Waiting("a"); waiting > 8 {
+		t.Errorf("%d wait in a lane of 8", waiting)
+	}
+	h.letGo()
+	r.delivered("a", ids...)
+	p.waitFor(t, len(ids))
+	if got := p.ids(); !slices.Equal(got, ids) {
+		t.Errorf("delivered out of order: %q", got)
+	}
+	r.idle("a")
+}
+
+// TestOverflowOfMemory: large events are bounded by their bytes.
+func TestOverflowOfMemory(t *testing.T) {
+	h := newHanging(t)
+	p := newPeer(t, h.answer)
+	c := toPeers(p, p)
+	c.Memory = 80 << 10 // 10 KiB for a lane
+	r := newRig(t, c)
+	ids := numbered(100)
+	for _, id := range ids {
+		e := event(id)
+		e.Data = []byte(`"` + strings.Repeat("x", 3000) + `"`)
+		if _, err := r.Publish(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if n := r.Memory(); n > 20<<10 {
+			t.Fatalf("%d bytes wait in memory, want 20 KiB at most", n)
+		}
+	}
+	h.letGo()
+	r.delivered("a", ids...)
+	r.delivered("b", ids...)
+	p.waitFor(t, 200)
+	r.idle("a", "b")
+}
+
+// TestOverflowOfOneLargeEvent: an event that is larger than all the memory
+// that may be used is delivered all the same.
+func TestOverflowOfOneLargeEvent(t *testing.T) {
+	p := newPeer(t, nil)
+	c := toPeers(p)
+	c.Memory = 1
+	r := newRig(t, c)
+	r.stop()
+	ids := numbered(20)
+	r.publish(ids...)
+	r.start()
+	r.delivered("a", ids...)
+	p.waitFor(t, len(ids))
+	r.idle("a")
+}
+
+// TestLongWaitIsRecorded: a delivery that waits long in memory gets its row in
+// the store, once, and is still delivered once.
+func TestLongWaitIsRecorded(t *testing.T) {
+	h := newHanging(t)
+	p := newPeer(t, h.answer)
+	c := toPeers(p)
+	c.Endpoints[0].Concurrency = 1
+	c.Endpoints[0].Timeout = webhook.Duration(time.Hour)
+	r := newRig(t, c)
+	ids := numbered(10)
+	r.publish(ids...)
+	<-h.entered
+	for range 10 {
+		r.clock.advance(5 * time.Second)
+		time.Sleep(5 * time.Millisecond) // for upkeep; the test holds without it
+	}
+	h.letGo()
+	r.delivered("a", ids...)
+	p.waitFor(t, len(ids))
+	r.idle("a")
+}
+
+// TestRetention: an event goes when its time is up, unless a delivery of it is
+// pending.
+func TestRetention(t *testing.T) {
+	p := newPeer(t, func(w http.ResponseWriter, r *http.Request, _ int) {
+		if r.Header.Get("webhook-id") == "pending" {
+			w.WriteHeader(410)
+		}
+	})
+	c := toPeers(p)
+	c.Retention = webhook.Duration(time.Hour)
+	r := newRig(t, c)
+	r.publish("done")
+	r.delivered("a", "done")
+	r.publish("pending")
+	r.settled("pending", "a", 1)
+	r.clock.advance(59 * time.Minute)
+	r.record("done", "a")
+	until(t, "the event is gone", func() bool {
+		r.clock.advance(time.Minute)
+		_, err := r.store.Event(t.Context(), "", "done")
+		return err != nil
+	})
+	if d := r.record("pending", "a"); d.Status != sender.Pending {
+		t.Errorf("the pending delivery is %s", d.Status)
+	}
+}
