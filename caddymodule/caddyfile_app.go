@@ -48,6 +48,8 @@ func parseAppOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //			format manysends|standard|cloudevents|raw
 //			rate <events>/<unit> [burst <n>]
 //			concurrency <n>
+//			ordering strict
+//			header <name> <value>
 //			retry <wait…>
 //			timeout <duration>
 //		}
@@ -147,7 +149,7 @@ func (a *App) parseEndpoint(d *caddyfile.Dispenser) error {
 			return d.Errf("endpoint %s stands twice: rename one", e.ID)
 		}
 	}
-	if err := eachSetting(d, func(word string) error { return parseEndpointWord(d, &e, word) }); err != nil {
+	if err := eachSetting(d, func(word string) error { return parseEndpointWord(d, &e, word) }, "header"); err != nil {
 		return err
 	}
 	a.Endpoints = append(a.Endpoints, e)
@@ -196,12 +198,32 @@ func parseEndpointWord(d *caddyfile.Dispenser, e *sender.Endpoint, word string) 
 		return nil
 	case "concurrency":
 		return parseCount(d, &e.Concurrency)
+	case "ordering":
+		return parseText(d, &e.Ordering)
+	case "header":
+		return parseHeader(d, &e.Headers)
 	case "retry":
 		return parseDurations(d, &e.Retry)
 	case "timeout":
 		return parseDuration(d, &e.Timeout)
 	}
-	return unknownWord(d, "endpoint", "events", "secret", "tenant", "description", "format", "rate", "concurrency", "retry", "timeout")
+	return unknownWord(d, "endpoint", "events", "secret", "tenant", "description", "format", "rate", "concurrency", "ordering", "header", "retry", "timeout")
+}
+
+// parseHeader reads a header that is sent with every delivery.
+func parseHeader(d *caddyfile.Dispenser, headers *map[string]string) error {
+	var name, value string
+	if !d.AllArgs(&name, &value) {
+		return d.Err("header needs a name and a value: write: header Authorization \"Bearer {env.TOKEN}\"")
+	}
+	if _, twice := (*headers)[name]; twice {
+		return d.Errf("header %s stands twice: keep one", name)
+	}
+	if *headers == nil {
+		*headers = make(map[string]string)
+	}
+	(*headers)[name] = value
+	return noBlock(d, "header")
 }
 
 // Interface guard

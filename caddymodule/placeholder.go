@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
@@ -44,6 +45,12 @@ func expandSender(c sender.Config, repl *caddy.Replacer) (sender.Config, error) 
 		var err error
 		if e.URL, err = expand(repl, e.URL); err != nil {
 			return c, fmt.Errorf("endpoint %s: url: %w", e.ID, err)
+		}
+		e.Headers = maps.Clone(e.Headers)
+		for name, value := range e.Headers {
+			if e.Headers[name], err = expand(repl, value); err != nil {
+				return c, fmt.Errorf("endpoint %s: header %s: %w", e.ID, name, err)
+			}
 		}
 		if e.Secrets, err = expandAll(repl, e.Secrets); err != nil {
 			return c, fmt.Errorf("endpoint %s: %w", e.ID, err)

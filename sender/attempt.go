@@ -125,9 +125,12 @@ func shortened(s string) string {
 func newRequest(ctx context.Context, t *target, e *webhook.Event, now time.Time) *http.Request {
 	const room = 256 // for all of the envelope but the data
 	body, contentType := t.format.AppendBody(make([]byte, 0, len(e.Data)+room), e, t.bodySecret)
-	header := make(http.Header, 8)
-	header["Content-Type"] = []string{contentType}
+	header := make(http.Header, 8+len(t.headers))
 	header["User-Agent"] = []string{userAgent}
+	for name, values := range t.headers {
+		header[name] = values
+	}
+	header["Content-Type"] = []string{contentType}
 	if e.TraceParent != "" {
 		header["Traceparent"] = []string{e.TraceParent}
 	}

@@ -3,6 +3,7 @@ package sender
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -36,6 +37,8 @@ type target struct {
 	format      webhook.Format
 	rate        *webhook.Rate
 	concurrency int
+	strict      bool
+	headers     http.Header
 	retry       []time.Duration
 	timeout     time.Duration
 
@@ -169,6 +172,15 @@ func compileEndpoint(c *Config, e *Endpoint, g *guard) (*target, error) {
 		return nil, wrong("concurrency", fmt.Errorf("%d is negative: leave it out for %d", e.Concurrency, DefaultConcurrency))
 	}
 	t.concurrency = orDefault(e.Concurrency, DefaultConcurrency)
+	if t.strict, err = parseOrdering(e); err != nil {
+		return nil, wrong("ordering", err)
+	}
+	if t.strict {
+		t.concurrency = 1
+	}
+	if t.headers, err = compileHeaders(e.Headers); err != nil {
+		return nil, wrong("headers", err)
+	}
 	if err := checkSchedule(e.Retry, e.Timeout); err != nil {
 		return nil, fmt.Errorf("endpoint %s: %w", e.ID, err)
 	}
@@ -200,12 +212,27 @@ func basicAuthorization(u *url.Userinfo) string {
 // change its own.
 func (e *Endpoint) clone() Endpoint {
 	c := *e
+	c.Headers = maps.Clone(e.Headers)
 	c.Events, c.Secrets, c.Retry = slices.Clone(e.Events), slices.Clone(e.Secrets), slices.Clone(e.Retry)
 	if e.Rate != nil {
 		r := *e.Rate
 		c.Rate = &r
 	}
 	return c
+}
+
+// parseOrdering tells whether the endpoint wants its events in order.
+func parseOrdering(e *Endpoint) (strict bool, err error) {
+	switch e.Ordering {
+	case "":
+		return false, nil
+	case "strict":
+		if e.Concurrency > 1 {
+			return true, fmt.Errorf("strict delivers one at a time, but concurrency is %d: remove one of the two", e.Concurrency)
+		}
+		return true, nil
+	}
+	return false, fmt.Errorf("%q is unknown: write strict, or leave it out", e.Ordering)
 }
 
 func checkEndpointID(id string) error {

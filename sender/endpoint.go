@@ -41,6 +41,16 @@ type Endpoint struct {
 	// Concurrency is how many attempts may be under way at once. Default: 16.
 	Concurrency int `json:"concurrency,omitempty"`
 
+	// Ordering is "strict" to deliver one event after the other, in the order
+	// they were published: a retry holds up those behind it until it has
+	// succeeded or failed for good. Default: as many at once as Concurrency
+	// says, in about that order.
+	Ordering string `json:"ordering,omitempty"`
+
+	// Headers are sent with every delivery. Those that the delivery sets
+	// itself cannot be replaced.
+	Headers map[string]string `json:"headers,omitempty"`
+
 	// Retry replaces Config.Retry for this endpoint.
 	Retry []webhook.Duration `json:"retry,omitempty"`
 

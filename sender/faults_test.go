@@ -12,8 +12,14 @@ import (
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
+// patience is a timeout for tests in which the clock runs ahead of the attempts.
+const patience = webhook.Duration(10000 * time.Hour)
+
 func newFaultyRig(t *testing.T, c sender.Config) (*rig, *faultyStore) {
 	t.Helper()
+	for i := range c.Endpoints {
+		c.Endpoints[i].Timeout = patience
+	}
 	faulty := &faultyStore{}
 	r := &rig{t: t, clock: newFakeClock(), config: c, wrap: faulty.around}
 	r.open()

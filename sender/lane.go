@@ -42,7 +42,7 @@ type lane struct {
 	stored   [nKinds]time.Time // when the earliest in the store is due; zero: none
 	noted    [nKinds]time.Time // the same, learned while a claim was under way
 	claiming [nKinds]bool
-	leaving  int // deliveries on their way back to the store
+	leaving  [nKinds]int // deliveries on their way back to the store
 
 	limiter *rate.Limiter
 	breaker breaker
@@ -119,17 +119,24 @@ func (l *lane) noteBacklog(b Backlog) {
 	l.stored[again] = earlier(l.stored[again], b.Retries)
 }
 
-// noteStored tells the lane that the store holds another delivery for it.
-func (l *lane) noteStored(retried bool, due time.Time) {
-	kind := first
-	if retried {
-		kind = again
-	}
+// noteReturned tells the lane that a delivery which was on its way back to the
+// store is there.
+func (l *lane) noteReturned(kind int, due time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if kind == first && l.leaving > 0 {
-		l.leaving--
-	}
+	l.leaving[kind]--
+	l.note(kind, due)
+}
+
+// noteUnblocked tells the lane that the store holds deliveries for it that were
+// blocked before.
+func (l *lane) noteUnblocked(due time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.note(again, due)
+}
+
+func (l *lane) note(kind int, due time.Time) {
 	l.stored[kind] = earlier(l.stored[kind], due)
 	if l.claiming[kind] {
 		l.noted[kind] = earlier(l.noted[kind], due)
@@ -154,7 +161,7 @@ func (l *lane) keeps(d *Delivery) bool {
 	if !l.active || l.target == nil || l.stopped != "" || l.resting() {
 		return false
 	}
-	return l.stored[first].IsZero() && l.leaving == 0 && l.room(first, len(d.Event.Data))
+	return l.stored[first].IsZero() && l.leaving[first] == 0 && l.room(first, len(d.Event.Data))
 }
 
 // resting tells that the lane makes no attempt for the time being.
@@ -210,9 +217,7 @@ func (l *lane) unload(kind int) {
 
 // putBack lets go of a delivery that has not been attempted after all.
 func (l *lane) putBack(kind int, d *Delivery) {
-	if kind == first {
-		l.leaving++
-	}
+	l.leaving[kind]++
 	l.s.settling.add(Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Status: Pending, Due: d.Due, retried: kind == again})
 }
 
@@ -302,7 +307,7 @@ func (l *lane) next() (kind int, ok bool) {
 	if l.running[first]+l.running[again] >= limit {
 		return 0, false
 	}
-	switch waiting := [nKinds]bool{l.queues[first].len() > 0, l.queues[again].len() > 0}; {
+	switch waiting := [nKinds]bool{l.queues[first].len() > 0 && !l.heldUp(), l.queues[again].len() > 0}; {
 	case !waiting[first] && !waiting[again]:
 		return 0, false
 	case !waiting[again]:
@@ -320,6 +325,13 @@ func (l *lane) next() (kind int, ok bool) {
 		return again, true
 	}
 	return first, true
+}
+
+// heldUp tells that a first try must wait for a retry, wherever that is, because
+// the endpoint wants its events in order.
+func (l *lane) heldUp() bool {
+	return l.target.strict &&
+		(l.leaving[again] > 0 || !l.stored[again].IsZero() || l.claiming[again] || l.queues[again].len() > 0)
 }
 
 // throttle takes a token of the endpoint's rate, or says how long to wait for

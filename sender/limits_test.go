@@ -96,6 +96,7 @@ func TestBothKindsMove(t *testing.T) {
 		})
 		c := toPeers(p)
 		c.Endpoints[0].Concurrency = concurrency
+		c.Endpoints[0].Timeout = patience
 		c.Retry = []webhook.Duration{webhook.Duration(time.Hour)}
 		r := newRig(t, c)
 		var tries, retries []string
@@ -115,7 +116,7 @@ func TestBothKindsMove(t *testing.T) {
 		p.waitFor(t, 36)
 		r.publish(tries...)
 		r.clock.advance(2 * time.Hour)
-		until(t, "all of both kinds wait in memory, but the first", func() bool { waiting, _ := r.Waiting("a"); return waiting == 35 })
+		until(t, "all of both kinds wait in memory, but two", func() bool { waiting, _ := r.Waiting("a"); return waiting == 34 })
 		for n := 1; n <= 16; n++ {
 			until(t, "the next one goes out", func() bool { r.clock.advance(10 * time.Minute); return p.count() >= 36+n })
 		}

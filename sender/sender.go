@@ -145,7 +145,7 @@ func (s *Sender) unblock(ctx context.Context, id string) {
 	case err != nil && ctx.Err() == nil:
 		s.log.Error("taking up blocked deliveries failed; they wait for the next start", "endpoint", id, "error", err)
 	case n > 0:
-		s.lane(id).noteStored(true, now)
+		s.lane(id).noteUnblocked(now)
 	}
 }
 

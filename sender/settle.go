@@ -170,7 +170,7 @@ func (s *Sender) tellLanes(batch []Outcome) {
 	for i := range batch {
 		switch o := &batch[i]; {
 		case o.Status == Pending && !o.Held:
-			s.lane(o.EndpointID).noteStored(o.retried, o.Due)
+			s.lane(o.EndpointID).noteReturned(o.kind(), o.Due)
 		case o.Status == Blocked && current != o.under && current.changed(o.under, o.EndpointID):
 			// When Apply took up what was blocked, this was not in the store.
 			if unblock == nil {

@@ -62,6 +62,7 @@ func TestBlockedFromBefore(t *testing.T) {
 	p := newPeer(t, nil)
 	c := toPeers(p)
 	c.Endpoints[0].URL = localhost(t, p)
+	c.Endpoints[0].Timeout = patience
 	c.Egress.Allow = nil
 	r := &rig{t: t, clock: newFakeClock(), config: c}
 	faulty := &faultyStore{}
@@ -74,7 +75,7 @@ func TestBlockedFromBefore(t *testing.T) {
 	r.config.Egress.Allow = []string{"localhost"}
 	r.apply()
 	faulty.fail(0)
-	r.clock.advance(time.Minute) // the store is tried again
+	until(t, "the store is tried again", func() bool { r.clock.advance(time.Second); return r.Unsettled() == 0 })
 	r.delivered("a", "e")
 	if d := r.record("e", "a"); d.History[0].Verdict != sender.VerdictBlocked || d.Attempts != 2 {
 		t.Errorf("%+v", d)

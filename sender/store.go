@@ -160,6 +160,14 @@ type Outcome struct {
 	under *snapshot
 }
 
+// kind is the queue that a pending delivery belongs to.
+func (o *Outcome) kind() int {
+	if o.retried {
+		return again
+	}
+	return first
+}
+
 // ClaimQuery says which deliveries to claim.
 type ClaimQuery struct {
 	EndpointID string

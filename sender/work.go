@@ -53,7 +53,6 @@ func (s *Sender) outcome(t *target, d *Delivery, r *result) Outcome {
 func (l *lane) finish(kind int, t *target, d *Delivery, r *result, o *Outcome) (int, *Delivery) {
 	if !r.abandoned {
 		l.s.settling.wait(l.s.attempts)
-		l.s.settling.add(*o)
 		l.log(d, o)
 	}
 	l.mu.Lock()
@@ -63,6 +62,10 @@ func (l *lane) finish(kind int, t *target, d *Delivery, r *result, o *Outcome) (
 		l.putBack(kind, d)
 		return 0, nil
 	}
+	if o.Status == Pending {
+		l.leaving[again]++
+	}
+	l.s.settling.add(*o)
 	if t.same(l.target) { // and not another endpoint by now
 		l.judged(r)
 	}
