@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -183,15 +185,29 @@ func (c *caddy) validate(caddyfile string) (string, error) {
 	return string(out), err
 }
 
-// freeAddress is a loopback address that nobody listens on.
+// usedPorts are the ports that freeAddress has given out.
+var usedPorts sync.Map
+
+// freeAddress is a loopback address that nobody listens on. Its port lies below
+// those that the system gives out by itself, so that none of the many servers
+// and connections of other tests takes it in the meantime.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const lowest, ports = 20000, 10000
+	for range 100 {
+		port := lowest + rand.IntN(ports)
+		if _, used := usedPorts.LoadOrStore(port, nil); used {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		l.Close()
+		return l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port found")
+	return ""
 }
 
 // waitFor waits for a condition, for a time that only a broken program needs.
