@@ -160,7 +160,9 @@ func (s *Sender) refused(w http.ResponseWriter, err error) (status int, _ error)
 		return status, err
 	}
 	w.Header().Set("Retry-After", "5")
-	s.log.Error("publishing failed", "error", err)
+	if !errors.Is(err, context.Canceled) { // the client has left: nothing is wrong
+		s.log.Error("publishing failed", "error", err)
+	}
 	// The store's own words are for the log.
 	if status == http.StatusInsufficientStorage {
 		return status, errors.New("there is no room to store the event: publish it again later")
