@@ -39,6 +39,7 @@ func parseAppOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		egress {
 //			allow <address|range|host…>
 //			allow_http
+//			proxy <url>
 //		}
 //		endpoint <id> <url> {
 //			events <pattern…>
@@ -131,8 +132,10 @@ func parseEgress(d *caddyfile.Dispenser, e *sender.Egress) error {
 			}
 			e.AllowHTTP = true
 			return noBlock(d, word)
+		case "proxy":
+			return parseText(d, &e.Proxy)
 		}
-		return unknownWord(d, "egress", "allow", "allow_http")
+		return unknownWord(d, "egress", "allow", "allow_http", "proxy")
 	}, "allow")
 }
 

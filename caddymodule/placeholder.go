@@ -39,6 +39,13 @@ func expandAll(repl *caddy.Replacer, secrets []string) ([]string, error) {
 // expandSender returns the sender's settings with their placeholders replaced.
 // The original keeps them, as it is shown and saved.
 func expandSender(c sender.Config, repl *caddy.Replacer) (sender.Config, error) {
+	if c.Egress.Proxy != "" {
+		proxy, err := expand(repl, c.Egress.Proxy)
+		if err != nil {
+			return c, fmt.Errorf("egress: proxy: %w", err)
+		}
+		c.Egress.Proxy = proxy
+	}
 	c.Endpoints = slices.Clone(c.Endpoints)
 	for i := range c.Endpoints {
 		e := &c.Endpoints[i]

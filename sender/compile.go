@@ -101,7 +101,7 @@ func compileConfig(c *Config) (*snapshot, error) {
 	s := &snapshot{
 		catalogue: catalogue,
 		guard:     g,
-		egress:    Egress{Allow: slices.Clone(c.Egress.Allow), AllowHTTP: c.Egress.AllowHTTP},
+		egress:    Egress{Allow: slices.Clone(c.Egress.Allow), AllowHTTP: c.Egress.AllowHTTP, Proxy: c.Egress.Proxy},
 		retention: time.Duration(orDefault(c.Retention, webhook.Duration(DefaultRetention))),
 		memory:    orDefault(c.Memory, DefaultMemory),
 		targets:   make(map[string]*target, len(c.Endpoints)),

@@ -22,6 +22,13 @@ type Egress struct {
 
 	// AllowHTTP permits endpoints without TLS.
 	AllowHTTP bool `json:"allow_http,omitempty"`
+
+	// Proxy is the URL of a forward proxy for all deliveries:
+	// http://[user:password@]host:port (by CONNECT) or socks5://… The rules
+	// hold all the same: addresses are looked up and checked here, and the
+	// proxy is given the address that was checked. The proxy itself may be
+	// anywhere. Default: none; the environment is not looked at.
+	Proxy string `json:"proxy,omitempty"`
 }
 
 // ErrBlocked is wrapped by the error of a connection that the egress rules
@@ -83,7 +90,7 @@ type guard struct {
 
 	// lookup and dial are the network; tests bring their own.
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	dial   dialFunc
 }
 
 func newGuard(e Egress) (*guard, error) {
@@ -95,6 +102,13 @@ func newGuard(e Egress) (*guard, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
 		dial: dialer.DialContext,
+	}
+	if e.Proxy != "" {
+		through, err := throughProxy(e.Proxy, g.dial)
+		if err != nil {
+			return nil, fmt.Errorf("egress proxy: %w", err)
+		}
+		g.dial = through
 	}
 	for _, s := range e.Allow {
 		if prefix, err := netip.ParsePrefix(s); err == nil {
