@@ -134,11 +134,8 @@ const startPatience = 5 * time.Second
 // ended, because a reload does not wait for them. Both are served all the same
 // when another configuration has the store open.
 func (a *App) senderFor(ctx context.Context) (*sender.Sender, error) {
-	if e := a.engine.Load(); e != nil && isClosed(a.started) {
-		return e.sender, nil
-	}
-	if e := runningEngine(a.store); e != nil {
-		return e.sender, nil
+	if s := a.available(); s != nil {
+		return s, nil
 	}
 	timer := time.NewTimer(startPatience)
 	defer timer.Stop()
@@ -148,13 +145,22 @@ func (a *App) senderFor(ctx context.Context) (*sender.Sender, error) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	if e := a.engine.Load(); e != nil && isClosed(a.started) {
-		return e.sender, nil
-	}
-	if e := runningEngine(a.store); e != nil {
-		return e.sender, nil
+	if s := a.available(); s != nil {
+		return s, nil
 	}
 	return nil, errNotRunning
+}
+
+// available is the sender to be used now: this app's, or that of another
+// configuration on the same store; nil when there is none.
+func (a *App) available() *sender.Sender {
+	if e := a.engine.Load(); e != nil && isClosed(a.started) {
+		return e.sender
+	}
+	if e := runningEngine(a.store); e != nil {
+		return e.sender
+	}
+	return nil
 }
 
 func isClosed(c <-chan struct{}) bool {

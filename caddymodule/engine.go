@@ -17,14 +17,20 @@ import (
 // reload finds its engine here, so that nothing is dropped or opened twice.
 var engines = caddy.NewUsagePool()
 
+// openEngines has the same engines by the same keys, for those who only look
+// for one: looking into the pool would take a use of the engine, or put
+// something in its place while it is being opened.
+var openEngines sync.Map
+
 // drainTimeout is how long deliveries under way may take when Caddy stops.
 const drainTimeout = 10 * time.Second
 
 // engine is a sender on an open store, shared by the configurations that use
 // it.
 type engine struct {
-	sender *sender.Sender
-	store  sender.Store
+	identity string
+	sender   *sender.Sender
+	store    sender.Store
 
 	mu       sync.Mutex
 	attached []*App // in the order they started; the last one's settings are in force
@@ -42,7 +48,9 @@ func acquireEngine(m StoreModule, settings sender.Config, log *slog.Logger) (*en
 			_ = store.Close()
 			return nil, err
 		}
-		return &engine{sender: s, store: store}, nil
+		e := &engine{identity: m.Identity(), sender: s, store: store}
+		openEngines.Store(e.identity, e)
+		return e, nil
 	})
 	if err != nil {
 		return nil, err
@@ -50,20 +58,12 @@ func acquireEngine(m StoreModule, settings sender.Config, log *slog.Logger) (*en
 	return value.(*engine), nil
 }
 
-// errNotOpen keeps runningEngine from opening a store.
-var errNotOpen = errors.New("store is not open")
-
 // runningEngine returns the engine of a store that is open already, or nil. It
 // may be closed at any time, and then says so itself.
 func runningEngine(m StoreModule) *engine {
-	value, loaded, err := engines.LoadOrNew(m.Identity(), func() (caddy.Destructor, error) {
-		return nil, errNotOpen
-	})
-	if err != nil || !loaded {
-		return nil
-	}
-	_ = releaseEngine(m) // its errors are those of closing, told to who had it open
-	return value.(*engine)
+	value, _ := openEngines.Load(m.Identity())
+	e, _ := value.(*engine)
+	return e
 }
 
 // releaseEngine gives up one use of a store's engine.
@@ -116,6 +116,7 @@ func (e *engine) remove(a *App) error {
 
 // Destruct closes the sender and its store.
 func (e *engine) Destruct() error {
+	openEngines.CompareAndDelete(e.identity, e)
 	err := e.sender.Close()
 	if closeErr := e.store.Close(); err == nil {
 		err = closeErr
