@@ -43,7 +43,8 @@ type Endpoint struct {
 
 	// Ordering is "strict" to deliver one event after the other, in the order
 	// they were published: a retry holds up those behind it until it has
-	// succeeded or failed for good. Default: as many at once as Concurrency
+	// succeeded or failed for good. A delivery that is blocked by the egress
+	// rules holds up nothing. Default: as many at once as Concurrency
 	// says, in about that order.
 	Ordering string `json:"ordering,omitempty"`
 

@@ -70,9 +70,7 @@ func (l *lane) retarget(t *target, changed bool) {
 		l.rest = time.Time{}
 	}
 	if t == nil {
-		for kind := range nKinds {
-			l.unload(kind)
-		}
+		l.unload()
 	}
 	l.pump()
 }
@@ -106,9 +104,7 @@ func (l *lane) stop() {
 	defer l.mu.Unlock()
 	l.active = false
 	l.setAlarm(time.Time{})
-	for kind := range nKinds {
-		l.unload(kind)
-	}
+	l.unload()
 }
 
 // noteBacklog tells the lane what waits for it in the store.
@@ -158,11 +154,14 @@ func (l *lane) offer(d *Delivery) {
 }
 
 func (l *lane) keeps(d *Delivery) bool {
-	if !l.active || l.target == nil || l.stopped != "" || l.resting() {
+	if !l.open() || l.resting() {
 		return false
 	}
 	return l.stored[first].IsZero() && l.leaving[first] == 0 && l.room(first, len(d.Event.Data))
 }
+
+// open tells that there is somewhere to deliver to, and that it is to be done.
+func (l *lane) open() bool { return l.active && l.target != nil && l.stopped == "" }
 
 // resting tells that the lane makes no attempt for the time being.
 func (l *lane) resting() bool {
@@ -209,9 +208,11 @@ func (l *lane) dequeue(kind int) *Delivery {
 }
 
 // unload puts back what waits in memory.
-func (l *lane) unload(kind int) {
-	for l.queues[kind].len() > 0 {
-		l.putBack(kind, l.dequeue(kind))
+func (l *lane) unload() {
+	for kind := range nKinds {
+		for l.queues[kind].len() > 0 {
+			l.putBack(kind, l.dequeue(kind))
+		}
 	}
 }
 
@@ -251,14 +252,12 @@ func (l *lane) pump() {
 // take gives out the next delivery that may be attempted now; nil when there
 // is none, and then the lane will be pumped when there may be.
 func (l *lane) take() (kind int, _ *Delivery) {
-	if !l.active || l.target == nil || l.stopped != "" {
+	if !l.open() {
 		return 0, nil
 	}
 	now := l.s.clock.Now()
 	if l.resting() {
-		for kind := range nKinds {
-			l.unload(kind)
-		}
+		l.unload()
 		l.setAlarm(later(l.rest, l.breaker.until))
 		return 0, nil
 	}

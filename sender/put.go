@@ -38,22 +38,15 @@ func (q *putQueue) add(r *putRequest) error {
 	}
 	q.waiting = append(q.waiting, r)
 	q.mu.Unlock()
-	q.signal()
+	token(q.wake)
 	return nil
-}
-
-func (q *putQueue) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
 }
 
 func (q *putQueue) close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
-	q.signal()
+	token(q.wake)
 }
 
 // take moves as many requests as one transaction may hold into batch.

@@ -88,6 +88,7 @@ func (o *Outcome) size() int {
 	return len(o.Attempt.ResponseBody)
 }
 
+// token puts a token into a channel that holds one, unless it is there.
 func token(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -86,9 +86,7 @@ func (l *lane) judged(r *result) {
 	case VerdictGone:
 		l.stopped = "the endpoint answered 410 Gone"
 		l.s.log.Warn("endpoint disabled: it answered 410 Gone; its deliveries wait until it is changed", "endpoint", l.id)
-		for kind := range nKinds {
-			l.unload(kind)
-		}
+		l.unload()
 	case VerdictRetry:
 		if r.retryAfter > 0 {
 			l.rest = later(l.rest, now.Add(r.retryAfter))
@@ -153,8 +151,8 @@ func (l *lane) claim(kind int) {
 	for _, d := range claimed.Deliveries {
 		l.enqueue(kind, d, true)
 	}
-	if !l.active || l.target == nil || l.stopped != "" {
-		l.unload(kind)
+	if !l.open() {
+		l.unload()
 		return
 	}
 	l.pump()
