@@ -190,15 +190,7 @@ func parseEndpointWord(d *caddyfile.Dispenser, e *sender.Endpoint, word string) 
 		e.Format = format
 		return nil
 	case "rate":
-		rate, rest, err := parseRate(d)
-		if err != nil {
-			return err
-		}
-		if len(rest) > 0 {
-			return d.Errf("rate has an argument too many, %q: write: rate 100/s burst 200", rest[0])
-		}
-		e.Rate = &rate
-		return nil
+		return parsePlainRate(d, &e.Rate)
 	case "concurrency":
 		return parseCount(d, &e.Concurrency)
 	case "ordering":

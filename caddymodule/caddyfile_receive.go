@@ -70,18 +70,9 @@ func (h *Receive) parseWord(d *caddyfile.Dispenser, word string) error {
 	case "max_size":
 		return parseSize(d, &h.MaxSize)
 	case "tolerance":
-		if off(d) {
-			h.Tolerance = -1
-			return noBlock(d, word)
-		}
-		return parseDuration(d, &h.Tolerance)
+		return parseDurationOrOff(d, &h.Tolerance)
 	case "ip_rate":
-		rate, rest, err := parseRate(d)
-		if err == nil && len(rest) > 0 {
-			err = d.Errf("ip_rate has an argument too many, %q: write: ip_rate 100/s burst 200", rest[0])
-		}
-		h.IPRate = &rate
-		return err
+		return parsePlainRate(d, &h.IPRate)
 	case "rate":
 		return h.parseSourceRate(d)
 	case "dedupe":
@@ -122,29 +113,12 @@ func parseDedupe(d *caddyfile.Dispenser, out *receiver.Dedupe) error {
 	return eachSetting(d, func(word string) error {
 		switch word {
 		case "wait":
-			if off(d) {
-				out.Wait = -1
-				return noBlock(d, word)
-			}
-			return parseDuration(d, &out.Wait)
+			return parseDurationOrOff(d, &out.Wait)
 		case "capacity":
 			return parseCount(d, &out.Capacity)
 		}
 		return unknownWord(d, "dedupe", "wait", "capacity")
 	})
-}
-
-// off tells whether the only argument is the word off, and consumes it if so.
-func off(d *caddyfile.Dispenser) bool {
-	if d.CountRemainingArgs() != 1 {
-		return false
-	}
-	d.NextArg()
-	if d.Val() == "off" {
-		return true
-	}
-	d.Prev()
-	return false
 }
 
 // Interface guard

@@ -80,6 +80,30 @@ func parseDuration(d *caddyfile.Dispenser, out *webhook.Duration) error {
 	return noBlock(d, word)
 }
 
+// parseDurationOrOff reads exactly one duration longer than zero, or the word
+// off, which is -1.
+func parseDurationOrOff(d *caddyfile.Dispenser, out *webhook.Duration) error {
+	word := d.Val()
+	if off(d) {
+		*out = -1
+		return noBlock(d, word)
+	}
+	return parseDuration(d, out)
+}
+
+// off tells whether the only argument is the word off, and consumes it if so.
+func off(d *caddyfile.Dispenser) bool {
+	if d.CountRemainingArgs() != 1 {
+		return false
+	}
+	d.NextArg()
+	if d.Val() == "off" {
+		return true
+	}
+	d.Prev()
+	return false
+}
+
 // parseDurationArg reads the next argument as a duration longer than zero, and
 // leaves what follows.
 func parseDurationArg(d *caddyfile.Dispenser, out *webhook.Duration) error {
@@ -139,6 +163,20 @@ func parseCount(d *caddyfile.Dispenser, out *int) error {
 		return d.Errf("%s %q is not a count: write a whole number of at least 1", word, s)
 	}
 	*out = n
+	return nil
+}
+
+// parsePlainRate reads "100/s [burst 200]" and nothing else.
+func parsePlainRate(d *caddyfile.Dispenser, out **webhook.Rate) error {
+	word := d.Val()
+	rate, rest, err := parseRate(d)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return d.Errf("%s has an argument too many, %q: write: %s 100/s burst 200", word, rest[0], word)
+	}
+	*out = &rate
 	return nil
 }
 

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,6 +20,14 @@ func expand(repl *caddy.Replacer, s string) (string, error) {
 		return "", fmt.Errorf("the placeholder in it cannot be replaced: %w; set it in the environment or the file before starting Caddy", err)
 	}
 	return out, nil
+}
+
+// perRequest replaces the placeholders in a setting for each request; unknown
+// ones become empty.
+func perRequest(s string) func(*http.Request) string {
+	return func(r *http.Request) string {
+		return r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).ReplaceAll(s, "")
+	}
 }
 
 // expandAll replaces the placeholders in secrets, and returns a new slice.

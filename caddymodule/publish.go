@@ -47,9 +47,7 @@ func (p *Publish) Provision(ctx caddy.Context) error {
 	}
 	p.intake = sender.Intake{Sender: module.(*App).senderFor, MaxSize: p.MaxSize}
 	if p.Tenant != "" {
-		p.intake.Tenant = func(r *http.Request) string {
-			return r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).ReplaceAll(p.Tenant, "")
-		}
+		p.intake.Tenant = perRequest(p.Tenant)
 	}
 	return nil
 }

@@ -69,9 +69,6 @@ func (h *Receive) Provision(ctx caddy.Context) error {
 	if cfg.Name == "" {
 		cfg.Name = cfg.Provider
 	}
-	if err := cfg.Validate(); err != nil {
-		return fmt.Errorf("webhook_receive: %w", err)
-	}
 	value, _, err := states.LoadOrNew(cfg.Name, func() (caddy.Destructor, error) {
 		return state{receiver.NewState(receiver.StateOptions{})}, nil
 	})
@@ -86,10 +83,7 @@ func (h *Receive) Provision(ctx caddy.Context) error {
 		Observe:  setPlaceholders,
 	}
 	if cfg.Rate != nil && cfg.Rate.By != "" {
-		by := cfg.Rate.By
-		options.Source = func(r *http.Request) string {
-			return r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).ReplaceAll(by, "")
-		}
+		options.Source = perRequest(cfg.Rate.By)
 	}
 	h.receiver, err = receiver.New(cfg, options)
 	if err != nil {
