@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -17,6 +18,10 @@ type EventType struct {
 
 	// Description says in one line when such an event happens.
 	Description string `json:"description,omitempty"`
+
+	// Sample is the data of such an event, for tests and documentation. See
+	// [EventType.SampleData] for what stands in for one that is missing.
+	Sample json.RawMessage `json:"sample,omitempty"`
 }
 
 // UnmarshalJSON reads either the whole object or just the name as a string.
@@ -29,30 +34,26 @@ func (t *EventType) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*plain)(t))
 }
 
-// ManySendsEventTypes is the catalogue of ManySends, in the order and under
-// the headings of its settings page. It is the default catalogue of a sender.
-// The slice is new at each call.
-func ManySendsEventTypes() []EventType {
-	return []EventType{
-		{"conversation.created", "Conversation", "A new conversation was started."},
-		{"conversation.status_changed", "Conversation", "The status of a conversation changed."},
-		{"conversation.assigned", "Conversation", "A conversation was assigned to an agent or a team."},
-		{"conversation.resolved", "Conversation", "A conversation was marked as resolved."},
-		{"conversation.reopened", "Conversation", "A resolved conversation was opened again."},
-		{"message.created", "Message", "A message was sent or received."},
-		{"message.updated", "Message", "A message was edited, or its delivery status changed."},
-		{"message.deleted", "Message", "A message was deleted."},
-		{"message.reaction_added", "Message", "A reaction was added to a message."},
-		{"message.reaction_removed", "Message", "A reaction was removed from a message."},
-		{"agent.created", "Agent", "An agent was added to the account."},
-		{"agent.updated", "Agent", "The details of an agent changed."},
-		{"agent.deleted", "Agent", "An agent was removed from the account."},
-		{"agent.status_changed", "Agent", "An agent went online, busy or offline."},
-		{"label.created", "Label", "A label was created."},
-		{"label.updated", "Label", "A label was renamed or recoloured."},
-		{"label.deleted", "Label", "A label was deleted."},
-		{"conversation.labeled", "Label", "A label was put on a conversation, or taken off it."},
+// defaultGroup is the first word of a well-formed name, as a heading.
+func (t EventType) defaultGroup() string {
+	word, _, _ := strings.Cut(t.Name, ".")
+	return strings.ToUpper(word[:1]) + word[1:]
+}
+
+// SampleData is the data of a sample event of the type, as compact JSON: that
+// of Sample, or a small generic object. The slice is new at each call.
+func (t EventType) SampleData() []byte {
+	if len(t.Sample) > 0 {
+		var compact bytes.Buffer
+		if json.Compact(&compact, t.Sample) == nil {
+			return compact.Bytes()
+		}
 	}
+	word := "sample"
+	if CheckEventType(t.Name) == nil {
+		word, _, _ = strings.Cut(t.Name, ".")
+	}
+	return []byte(`{"id":"` + word + `_123","sample":true}`)
 }
 
 // maxEventTypeLength bounds event types and patterns.
@@ -92,15 +93,15 @@ func malformedType(name string) error {
 // Catalogue is a set of event types. The zero value holds none.
 type Catalogue struct {
 	types []EventType
-	known map[string]struct{}
+	known map[string]int // where it stands in types
 	any   bool
 }
 
 // NewCatalogue makes a catalogue of the types given. A type named "*" makes
 // every well-formed type known. The error names the first type that is
-// malformed or given twice.
+// malformed, given twice, or has a sample that is not JSON.
 func NewCatalogue(types []EventType) (*Catalogue, error) {
-	c := &Catalogue{known: make(map[string]struct{}, len(types))}
+	c := &Catalogue{known: make(map[string]int, len(types))}
 	for _, t := range types {
 		if t.Name == "*" {
 			c.any = true
@@ -113,10 +114,15 @@ func NewCatalogue(types []EventType) (*Catalogue, error) {
 			return nil, fmt.Errorf("event type %q is listed twice: remove one", t.Name)
 		}
 		if t.Group == "" {
-			word, _, _ := strings.Cut(t.Name, ".")
-			t.Group = strings.ToUpper(word[:1]) + word[1:]
+			t.Group = t.defaultGroup()
 		}
-		c.known[t.Name] = struct{}{}
+		if len(t.Sample) > 0 {
+			if !json.Valid(t.Sample) {
+				return nil, fmt.Errorf("event type %q: its sample is not valid JSON: write the data of such an event, such as {\"id\":\"conv_123\"}, or leave it out", t.Name)
+			}
+			t.Sample = t.SampleData()
+		}
+		c.known[t.Name] = len(c.types)
 		c.types = append(c.types, t)
 	}
 	return c, nil
@@ -128,6 +134,20 @@ func (c *Catalogue) Knows(name string) bool {
 		return true
 	}
 	return c.any && CheckEventType(name) == nil
+}
+
+// Find returns the entry of a type, or one made up for a well-formed type that
+// is known by "*" alone. It tells whether events of the type may be published.
+func (c *Catalogue) Find(name string) (EventType, bool) {
+	if i, ok := c.known[name]; ok {
+		return c.types[i], true
+	}
+	if !c.Knows(name) {
+		return EventType{}, false
+	}
+	t := EventType{Name: name}
+	t.Group = t.defaultGroup()
+	return t, true
 }
 
 // Types lists the types in the order they were given. The "*" entry is not

@@ -31,7 +31,7 @@ func TestManySendsEventTypes(t *testing.T) {
 		if !strings.HasSuffix(et.Description, ".") || strings.Contains(et.Description, "\n") {
 			t.Errorf("%s: the description %q is not one sentence on one line", et.Name, et.Description)
 		}
-		et.Description = ""
+		et.Description, et.Sample = "", nil
 		gotTypes = append(gotTypes, et)
 	}
 	if diff := cmp.Diff(wantTypes, gotTypes); diff != "" || len(gotTypes) != 18 {
@@ -108,8 +108,8 @@ func TestCatalogue(t *testing.T) {
 
 func TestEventTypeJSON(t *testing.T) {
 	var got []webhook.EventType
-	err := json.Unmarshal([]byte(`["order.paid",{"name":"a.b","group":"G","description":"D."}]`), &got)
-	want := []webhook.EventType{{Name: "order.paid"}, {Name: "a.b", Group: "G", Description: "D."}}
+	err := json.Unmarshal([]byte(`["order.paid",{"name":"a.b","group":"G","description":"D.","sample":{"id":1}}]`), &got)
+	want := []webhook.EventType{{Name: "order.paid"}, {Name: "a.b", Group: "G", Description: "D.", Sample: json.RawMessage(`{"id":1}`)}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
@@ -119,8 +119,8 @@ func TestEventTypeJSON(t *testing.T) {
 		}
 	}
 	// A name alone leaves nothing of an earlier value behind.
-	reused := webhook.EventType{Name: "x", Group: "X"}
-	if err := json.Unmarshal([]byte(`"y"`), &reused); err != nil || reused != (webhook.EventType{Name: "y"}) {
+	reused := webhook.EventType{Name: "x", Group: "X", Sample: json.RawMessage("1")}
+	if err := json.Unmarshal([]byte(`"y"`), &reused); err != nil || !cmp.Equal(reused, webhook.EventType{Name: "y"}) {
 		t.Errorf("read over another type: %+v, %v", reused, err)
 	}
 }
