@@ -2,6 +2,7 @@ package sender
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/webhook"
@@ -62,6 +63,9 @@ type Delivery struct {
 	// Seq is the store's number of the event; see [PutEvent.Seq].
 	Seq int64
 
+	// StoredAt is when the event was stored.
+	StoredAt time.Time
+
 	// EndpointID is where it goes.
 	EndpointID string
 
@@ -70,6 +74,11 @@ type Delivery struct {
 
 	// Attempts is how many have been made.
 	Attempts int
+
+	// ScheduleStart is how many attempts had been made when the present retry
+	// schedule began. It is 0 until somebody asks for the event to be delivered
+	// again.
+	ScheduleStart int
 
 	// Due is when the next attempt may be made; only for a pending delivery.
 	Due time.Time
@@ -97,6 +106,37 @@ type Attempt struct {
 	// one sentence. Empty on success.
 	Error string `json:"error,omitempty"`
 
+	// Timings are the parts of Duration.
+	Timings Timings `json:"timings,omitzero"`
+
+	// RemoteAddr is the address and port that the request was sent to; empty
+	// when there was no connection. Behind a forward proxy it is the proxy's.
+	RemoteAddr string `json:"remote_addr,omitempty"`
+
+	// RequestHeaders are those that were sent. The values of headers that the
+	// endpoint's owner has set, which may be credentials, are hidden.
+	RequestHeaders http.Header `json:"request_headers,omitempty"`
+
+	// ResponseHeaders are those of the answer, at most 8 KiB of them.
+	ResponseHeaders http.Header `json:"response_headers,omitempty"`
+
 	// ResponseBody is the beginning of the answer's body, at most 16 KiB.
 	ResponseBody []byte `json:"response_body,omitempty"`
+}
+
+// Timings say what an attempt's time went into. What did not happen is 0: over
+// a kept connection there is nothing but FirstByte.
+type Timings struct {
+	// DNS is how long the host's addresses were looked up.
+	DNS webhook.Duration `json:"dns,omitzero"`
+
+	// Connect is how long it took to connect, looking up not included.
+	Connect webhook.Duration `json:"connect,omitzero"`
+
+	// TLS is how long the TLS handshake took.
+	TLS webhook.Duration `json:"tls,omitzero"`
+
+	// FirstByte is how long after the beginning of the attempt the first byte
+	// of the answer came.
+	FirstByte webhook.Duration `json:"first_byte,omitzero"`
 }

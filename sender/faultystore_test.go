@@ -16,6 +16,9 @@ const (
 	faultSettle
 	faultClaim
 	faultBacklog
+	faultDocuments
+	faultCancelAll
+	faultOverride
 )
 
 var errFaulty = errors.New("the disk is on fire")
@@ -117,4 +120,25 @@ func (f *faultyStore) Backlog(ctx context.Context) ([]sender.Backlog, error) {
 		return nil, err
 	}
 	return f.Store.Backlog(ctx)
+}
+
+func (f *faultyStore) PutDocuments(ctx context.Context, d []*sender.Document) error {
+	if err := f.check(faultDocuments); err != nil {
+		return err
+	}
+	return f.Store.PutDocuments(ctx, d)
+}
+
+func (f *faultyStore) CancelAll(ctx context.Context, endpointID string) (int, error) {
+	if err := f.check(faultCancelAll); err != nil {
+		return 0, err
+	}
+	return f.Store.CancelAll(ctx, endpointID)
+}
+
+func (f *faultyStore) Override(ctx context.Context, o []sender.Override) error {
+	if err := f.check(faultOverride); err != nil {
+		return err
+	}
+	return f.Store.Override(ctx, o)
 }

@@ -112,7 +112,7 @@ func (s *Sender) dispatch(events []PutEvent) {
 			continue
 		}
 		for _, id := range e.EndpointIDs {
-			s.lane(id).offer(&Delivery{Event: e.Event, Seq: e.Seq, EndpointID: id, Status: Pending, Due: e.StoredAt})
+			s.lane(id).offer(&Delivery{Event: e.Event, Seq: e.Seq, StoredAt: e.StoredAt, EndpointID: id, Status: Pending, Due: e.StoredAt})
 		}
 	}
 }

@@ -290,7 +290,7 @@ func (s *Sender) purge(now time.Time) {
 	const step = 500
 	before := now.Add(-s.current.Load().retention)
 	for {
-		n, err := s.store.Purge(s.background, before, step)
+		n, err := s.store.Purge(s.background, PurgeQuery{Before: before, Limit: step})
 		if err != nil {
 			if s.background.Err() == nil {
 				s.log.Warn("deleting old events failed; it is tried again in a minute", "error", err)

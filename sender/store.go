@@ -25,6 +25,12 @@ var (
 
 	// ErrStoreClosed means that the store was closed.
 	ErrStoreClosed = errors.New("store is closed")
+
+	// ErrStale means that a document was changed by somebody else meanwhile.
+	ErrStale = errors.New("it was changed meanwhile")
+
+	// ErrCursor means that a cursor was not made by this store for this query.
+	ErrCursor = errors.New("unusable cursor")
 )
 
 // Store keeps events, their deliveries and the attempts. It is the truth: what
@@ -80,21 +86,74 @@ type Store interface {
 	// are: its cost grows with the number of endpoints alone.
 	Backlog(ctx context.Context) ([]Backlog, error)
 
+	// Pending counts the pending deliveries of each endpoint that has any, held
+	// ones included, in no particular order. It reads counts that are kept, so
+	// that it may be called every second.
+	Pending(ctx context.Context) ([]PendingCount, error)
+
 	// Unblock makes the blocked deliveries of an endpoint pending again, due at
 	// the time given, and returns how many there were.
 	Unblock(ctx context.Context, endpointID string, due time.Time) (int, error)
+
+	// CancelAll makes the blocked deliveries of an endpoint, and the pending ones
+	// that are not held, cancelled, and returns how many there were. Like
+	// Unblock it works in steps that do not hold up PutEvents; on an error some
+	// may have been cancelled.
+	CancelAll(ctx context.Context, endpointID string) (int, error)
+
+	// Override gives deliveries another status because a person says so: to
+	// Pending a delivery of any status that is not held, to Cancelled one that
+	// is pending and not held, or blocked. It sets Applied and Attempted in
+	// each. Held deliveries and those that do not exist are passed over. It is
+	// atomic and durable as Settle is. It refuses other statuses.
+	Override(ctx context.Context, overrides []Override) error
+
+	// Deliveries lists deliveries, those of the event stored last first, or
+	// the other way round; of one event, in the order of its endpoints. It
+	// looks at a bounded number of deliveries per call, so that a page may hold
+	// fewer than the limit, or none, and yet not be the last one. Held
+	// deliveries are listed, too. The error wraps [ErrCursor] when the cursor
+	// is none.
+	Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryPage, error)
+
+	// Delivery returns one delivery with its event and its attempts, oldest
+	// first. The error wraps [ErrNotFound] when there is no such delivery.
+	Delivery(ctx context.Context, seq int64, endpointID string) (*DeliveryRecord, error)
+
+	// Counters returns what was counted of settled attempts, in the order of
+	// Start, EndpointID and Type; see [Counter].
+	Counters(ctx context.Context, q CounterQuery) ([]Counter, error)
+
+	// PurgeCounters deletes the counters of a step that began before a time.
+	PurgeCounters(ctx context.Context, step Step, before time.Time) error
+
+	// Documents returns all documents of a kind, in no particular order.
+	Documents(ctx context.Context, kind string) ([]Document, error)
+
+	// PutDocuments stores documents, each in place of the one of its kind and
+	// ID, all or none, durably, and counts up Version in each. The error wraps
+	// [ErrStale] when the Version of one is neither [AnyVersion] nor that of
+	// the document stored, which is 0 when there is none.
+	PutDocuments(ctx context.Context, documents []*Document) error
+
+	// DeleteDocument deletes a document, if there is one.
+	DeleteDocument(ctx context.Context, kind, id string) error
+
+	// Size is how many bytes the store takes up, without what is free for
+	// reuse in it.
+	Size(ctx context.Context) (int64, error)
 
 	// Event returns an event with its deliveries, in the order the endpoints
 	// were given, and their attempts, oldest first. The error wraps
 	// [ErrNotFound] when there is no such event.
 	Event(ctx context.Context, tenant, id string) (*EventRecord, error)
 
-	// Purge deletes up to limit events that were stored before the time given
-	// and have no pending or blocked delivery, oldest first, with their
-	// deliveries and attempts. It returns how many went; fewer than limit
-	// means that there are no more. It must not hold up PutEvents for longer
-	// than the deletion of limit events takes.
-	Purge(ctx context.Context, before time.Time, limit int) (int, error)
+	// Purge deletes up to q.Limit events that were stored before q.Before and
+	// have no pending or blocked delivery, oldest first, with their deliveries
+	// and attempts; of one tenant only if q.Tenant is not nil. It returns how
+	// many went; fewer than the limit means that there are no more. It must not
+	// hold up PutEvents for longer than the deletion of that many events takes.
+	Purge(ctx context.Context, q PurgeQuery) (int, error)
 
 	// Close ends all holds and releases the store. It waits for calls under
 	// way. Further calls of it do nothing.
@@ -148,6 +207,9 @@ type Outcome struct {
 	// Held keeps the delivery in the caller's hands.
 	Held bool
 
+	// Type is the event's type, under which the attempt is counted.
+	Type string
+
 	// Attempt is the attempt that was made; nil when there was none, as when a
 	// delivery is put back. Without one, Due of a delivery that the store has
 	// already recorded may be left as it is.
@@ -156,8 +218,10 @@ type Outcome struct {
 	// retried tells the sender itself that the delivery has been attempted.
 	retried bool
 
-	// under is the configuration that the attempt was made under.
-	under *snapshot
+	// under and target are the configuration and the endpoint that the attempt
+	// was made with.
+	under  *snapshot
+	target *target
 }
 
 // kind is the queue that a pending delivery belongs to.
@@ -208,6 +272,44 @@ type Backlog struct {
 	// Retries is when the earliest delivery with an attempt is due; zero when
 	// there is none.
 	Retries time.Time
+}
+
+// PendingCount is how many deliveries of an endpoint are pending.
+type PendingCount struct {
+	EndpointID string
+	Deliveries int64
+}
+
+// PurgeQuery says which events to delete.
+type PurgeQuery struct {
+	// Before is the time that they were stored before.
+	Before time.Time
+
+	// Tenant is whose events are deleted; nil means everybody's.
+	Tenant *string
+
+	// Limit is how many to delete at most.
+	Limit int
+}
+
+// Override is a person's decision on one delivery.
+type Override struct {
+	// Seq and EndpointID name the delivery.
+	Seq        int64
+	EndpointID string
+
+	// Status is Pending, to have the event delivered again on a schedule that
+	// begins anew ([Delivery.ScheduleStart]), or Cancelled.
+	Status Status
+
+	// Due is when a pending delivery may be attempted next.
+	Due time.Time
+
+	// Applied is set by the store: the delivery has the status now.
+	Applied bool
+
+	// Attempted is set by the store: the delivery has been attempted before.
+	Attempted bool
 }
 
 // EventRecord is all that is known of one event.

@@ -28,7 +28,7 @@ func (l *lane) run(kind int, d *Delivery) {
 // outcome says what becomes of a delivery after an attempt.
 func (s *Sender) outcome(t *target, d *Delivery, r *result) Outcome {
 	a := &r.attempt
-	o := Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Attempt: a, retried: true, under: r.under}
+	o := Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Type: d.Event.Type, Attempt: a, retried: true, under: r.under}
 	now := a.StartedAt.Add(time.Duration(a.Duration))
 	switch a.Verdict {
 	case VerdictSucceeded:

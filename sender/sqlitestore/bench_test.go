@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/webhook"
 )
 
 // processorTime is what the process has used of it so far.
@@ -99,6 +100,131 @@ func BenchmarkSettle(b *testing.B) {
 			b.ReportMetric(float64(b.N*size)/took.Seconds(), "events/s")
 			b.ReportMetric(float64(used.Nanoseconds())/1000/float64(b.N*size), "cpu-µs/event")
 		})
+	}
+}
+
+// BenchmarkPutTenants stores batches of events of 100 tenants.
+func BenchmarkPutTenants(b *testing.B) {
+	const size = 256
+	s := openTemp(b)
+	publications := batch(size, 0, "a")
+	for i, p := range publications {
+		p.Events[0].Event.Tenant = fmt.Sprint("tenant", i*7%100)
+	}
+	b.ReportAllocs()
+	used, began := processorTime(b), time.Now()
+	for n := 0; b.Loop(); n += size {
+		renumber(publications, n)
+		put(b, s, publications)
+	}
+	report(b, b.N*size, began, used)
+}
+
+// BenchmarkSettleWhole settles attempts with all that is kept of them.
+func BenchmarkSettleWhole(b *testing.B) {
+	const size = 256
+	s := openTemp(b)
+	publications := batch(size, 0, "a")
+	outcome, whole := delivered, wholeAttempt()
+	outcome.Attempt = &whole
+	b.ReportAllocs()
+	var used time.Duration
+	for n := 0; b.Loop(); n += size {
+		b.StopTimer()
+		renumber(publications, n)
+		put(b, s, publications)
+		before := processorTime(b)
+		b.StartTimer()
+		settleAll(b, s, publications, "a", outcome)
+		used += processorTime(b) - before
+	}
+	b.ReportMetric(float64(used.Nanoseconds())/1000/float64(b.N*size), "cpu-µs/event")
+}
+
+// BenchmarkDetail writes and reads the detail of an attempt.
+func BenchmarkDetail(b *testing.B) {
+	whole := wholeAttempt()
+	detail := appendDetail(nil, &whole)
+	b.Run("append", func(b *testing.B) {
+		b.ReportAllocs()
+		b.ReportMetric(float64(len(detail)), "bytes")
+		for b.Loop() {
+			detail = appendDetail(detail[:0], &whole)
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var a sender.Attempt
+			if err := decodeDetail(&a, detail, false); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkDeliveries lists 50 among 200,000 deliveries to four endpoints, of
+// which one in a hundred has failed and one in a thousand is pending.
+func BenchmarkDeliveries(b *testing.B) {
+	s := openTemp(b)
+	fillListing(b, s, 200_000)
+	failed, pending := []sender.Status{sender.Failed}, []sender.Status{sender.Pending}
+	tenant := "tenant1"
+	for _, test := range []struct {
+		name  string
+		query sender.DeliveryQuery
+		want  int
+	}{
+		{"all", sender.DeliveryQuery{}, 50},
+		{"endpoint", sender.DeliveryQuery{EndpointIDs: []string{"a"}}, 50},
+		{"endpoint, succeeded", sender.DeliveryQuery{EndpointIDs: []string{"a"}, Statuses: []sender.Status{sender.Succeeded}}, 50},
+		{"endpoint, failed", sender.DeliveryQuery{EndpointIDs: []string{"a"}, Statuses: failed}, 50},
+		{"endpoint, pending", sender.DeliveryQuery{EndpointIDs: []string{"c"}, Statuses: pending}, 50},
+		{"failed", sender.DeliveryQuery{Statuses: failed}, 50},
+		{"failed, type", sender.DeliveryQuery{Statuses: failed, Types: []webhook.Pattern{"conversation.*"}}, 50},
+		{"pending", sender.DeliveryQuery{Statuses: pending}, 50},
+		{"tenant", sender.DeliveryQuery{Tenant: &tenant}, 50},
+		{"nothing found", sender.DeliveryQuery{Types: []webhook.Pattern{"other"}}, 0},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			test.query.Limit = 50
+			b.ReportAllocs()
+			for b.Loop() {
+				page, err := s.Deliveries(background, test.query)
+				if err != nil || len(page.Deliveries) != test.want {
+					b.Fatal(len(page.Deliveries), err)
+				}
+			}
+		})
+	}
+}
+
+// fillListing stores and settles n events, each for one of four endpoints and
+// one of ten tenants.
+func fillListing(tb testing.TB, s *Store, n int) {
+	const step = 1000
+	outcomes := make([]sender.Outcome, step)
+	for first := 0; first < n; first += step {
+		publications := batch(step, first)
+		for i, p := range publications {
+			e := &p.Events[0]
+			e.EndpointIDs = []string{string(rune('a' + i/10%4))}
+			e.Event.Tenant = fmt.Sprint("tenant", i%10)
+		}
+		put(tb, s, publications)
+		for i, p := range publications {
+			outcomes[i] = delivered
+			outcomes[i].Seq, outcomes[i].EndpointID = p.Events[0].Seq, p.Events[0].EndpointIDs[0]
+			switch {
+			case i == 500:
+				outcomes[i].Status = sender.Pending
+			case i%100 == 7:
+				outcomes[i].Status = sender.Failed
+			}
+		}
+		if err := s.Settle(background, outcomes); err != nil {
+			tb.Fatal(err)
+		}
 	}
 }
 
@@ -199,7 +325,7 @@ func BenchmarkPurge(b *testing.B) {
 		put(b, s, publications)
 		settleAll(b, s, publications, "a", delivered)
 		b.StartTimer()
-		if purged, err := s.Purge(background, start.Add(1000*time.Hour), step); purged != step || err != nil {
+		if purged, err := s.Purge(background, sender.PurgeQuery{Before: start.Add(1000 * time.Hour), Limit: step}); purged != step || err != nil {
 			b.Fatal(purged, err)
 		}
 	}

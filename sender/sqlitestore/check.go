@@ -23,6 +23,15 @@ var edges = []string{
 	"SELECT min(endpoint) FROM deliveries INDEXED BY deliveries_pending WHERE status = 1",
 	"SELECT max(endpoint) FROM deliveries INDEXED BY deliveries_pending WHERE status = 1",
 	"SELECT min(event_seq) FROM attempts", "SELECT max(event_seq) FROM attempts",
+	"SELECT min(endpoint) FROM deliveries INDEXED BY deliveries_ended_of WHERE status <> 1 AND status <> 3",
+	"SELECT max(endpoint) FROM deliveries INDEXED BY deliveries_ended_of WHERE status <> 1 AND status <> 3",
+	"SELECT min(event_seq) FROM deliveries INDEXED BY deliveries_ended WHERE status <> 1 AND status <> 3 AND status = 2",
+	"SELECT max(event_seq) FROM deliveries INDEXED BY deliveries_ended WHERE status <> 1 AND status <> 3 AND status = 5",
+	"SELECT min(tenant) FROM events INDEXED BY events_tenant WHERE tenant <> ''",
+	"SELECT max(tenant) FROM events INDEXED BY events_tenant WHERE tenant <> ''",
+	"SELECT min(step) FROM counters", "SELECT max(step) FROM counters",
+	"SELECT min(rowid) FROM documents", "SELECT max(rowid) FROM documents",
+	"SELECT min(kind) FROM documents", "SELECT max(kind) FROM documents",
 }
 
 // check looks for damage in an open file: in a small one everywhere, in a

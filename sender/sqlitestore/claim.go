@@ -25,7 +25,7 @@ func (c *claimStatements) list() prepared {
 		{&c.pending, `SELECT due, event_seq FROM deliveries INDEXED BY deliveries_pending
 			WHERE status = 1 AND endpoint = ?1 AND retry = ?2 AND (due, event_seq) >= (?3, ?4)
 			ORDER BY due, event_seq`},
-		{&c.delivery, `SELECT ` + eventColumns + `, d.attempts
+		{&c.delivery, `SELECT ` + eventColumns + `, d.attempts, d.schedule_start, stored_at
 			FROM events JOIN deliveries d ON d.event_seq = seq WHERE seq = ?1 AND d.endpoint = ?2`},
 		{&c.endpoint, `SELECT endpoint FROM deliveries INDEXED BY deliveries_pending
 			WHERE status = 1 AND endpoint > ?1 ORDER BY endpoint LIMIT 1`},
@@ -116,6 +116,8 @@ func (w *writer) delivery(key deliveryKey) (*sender.Delivery, error) {
 	found, err := row(stmt, func() {
 		d.Event = columnEvent(stmt)
 		d.Attempts = stmt.ColumnInt(eventColumnCount)
+		d.ScheduleStart = stmt.ColumnInt(eventColumnCount + 1)
+		d.StoredAt = columnTime(stmt, eventColumnCount+2)
 	})
 	if err == nil && !found {
 		err = sqlite.ResultCorrupt.ToError() // a delivery without its event

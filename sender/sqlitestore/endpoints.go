@@ -13,6 +13,10 @@ type lane struct {
 	// seen says, for first tries and for retries, up to where every pending
 	// delivery is held, so that looking for others can begin there.
 	seen [2]position
+
+	// pending is how many deliveries are pending, held ones included, and
+	// change is by how much the transaction under way changes that.
+	pending, change int64
 }
 
 // position is a place in the order of claims.
@@ -44,6 +48,7 @@ type endpoints struct {
 	byNumber map[int64]*lane
 	last     int64
 	added    []*lane // by the transaction under way
+	changed  []*lane // by the transaction under way, in what is pending
 	insert   *sqlite.Stmt
 }
 
@@ -83,15 +88,32 @@ func (e *endpoints) named(id string) (*lane, error) {
 	return l, nil
 }
 
-// commit keeps what the transaction has added.
-func (e *endpoints) commit() { e.added = e.added[:0] }
+// pend notes that n more deliveries of an endpoint are pending, or fewer.
+func (e *endpoints) pend(l *lane, n int) {
+	if n != 0 && l.change == 0 {
+		e.changed = append(e.changed, l)
+	}
+	l.change += int64(n)
+}
 
-// undo forgets what the transaction has added.
+// commit keeps what the transaction has changed.
+func (e *endpoints) commit() {
+	for _, l := range e.changed {
+		l.pending += l.change
+		l.change = 0
+	}
+	e.added, e.changed = e.added[:0], e.changed[:0]
+}
+
+// undo forgets what the transaction has changed.
 func (e *endpoints) undo() {
+	for _, l := range e.changed {
+		l.change = 0
+	}
 	for _, l := range e.added {
 		delete(e.byID, l.id)
 		delete(e.byNumber, l.number)
 		e.last = min(e.last, l.number-1)
 	}
-	e.added = e.added[:0]
+	e.added, e.changed = e.added[:0], e.changed[:0]
 }

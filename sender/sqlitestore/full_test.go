@@ -37,6 +37,7 @@ type memory struct {
 	Held      map[deliveryKey]hold
 	Events    []unwrittenEvent
 	Endpoints map[string]int64
+	Pending   map[string]int64
 	Last      int64
 	NextSeq   int64
 	LowWater  int64
@@ -45,7 +46,7 @@ type memory struct {
 func (s *Store) memory() memory {
 	w := <-s.writer
 	defer func() { s.writer <- w }()
-	m := memory{Held: map[deliveryKey]hold{}, Endpoints: map[string]int64{}, Last: w.endpoints.last, NextSeq: w.nextSeq, LowWater: w.lowWater}
+	m := memory{Held: map[deliveryKey]hold{}, Endpoints: map[string]int64{}, Pending: map[string]int64{}, Last: w.endpoints.last, NextSeq: w.nextSeq, LowWater: w.lowWater}
 	for key, held := range w.holds.held {
 		m.Held[key] = held
 	}
@@ -57,6 +58,9 @@ func (s *Store) memory() memory {
 	for id, l := range w.endpoints.byID {
 		if w.endpoints.byNumber[l.number] == l {
 			m.Endpoints[id] = l.number
+		}
+		if l.pending != 0 || l.change != 0 {
+			m.Pending[id] = l.pending + 1_000_000*l.change // no transaction is under way
 		}
 	}
 	return m

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -218,7 +219,7 @@ func TestOpenAfterRefusal(t *testing.T) {
 	if _, err := Open(path, Options{}); !errors.Is(err, errNewer) {
 		t.Fatalf("Open = %v, want errNewer", err)
 	}
-	execute(t, path, "PRAGMA user_version = 1")
+	execute(t, path, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
 	s, err := Open(path, Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -39,8 +39,8 @@ func TestPlans(t *testing.T) {
 	w, r := <-s.writer, <-s.readers
 	defer func() { s.writer <- w; s.readers <- r }()
 	var all prepared
-	for _, list := range []prepared{w.put.list(), w.settle.list(), w.claim.list(), w.purge.list(), w.unwritten.list(), r.list(),
-		{{nil, unblockSome}}} {
+	for _, list := range []prepared{w.put.list(), w.settle.list(), w.claim.list(), w.purge.list(), w.unwritten.list(),
+		w.override.list(), w.counters.list(), w.documents.list(), r.list(), {{nil, unblockSome}}} {
 		all = append(all, list...)
 	}
 	costly := regexp.MustCompile(`SCAN|TEMP B-TREE|AUTOMATIC`)
@@ -54,10 +54,80 @@ func TestPlans(t *testing.T) {
 		w.claim.list()[0].sql: "SEARCH deliveries USING COVERING INDEX deliveries_pending (endpoint=? AND retry=? AND (due,event_seq)>(?,?))",
 		w.claim.list()[2].sql: "SEARCH deliveries USING COVERING INDEX deliveries_pending (endpoint>?)",
 		purgeableEvents:       "SEARCH events USING INDEX events_stored_at (stored_at>? AND stored_at<?)",
+		purgeableOf:           "SEARCH events USING INDEX events_tenant (tenant=? AND seq>? AND seq<?)",
+		unblockSome: "SEARCH deliveries USING PRIMARY KEY (endpoint=? AND event_seq=?); LIST SUBQUERY 1; " +
+			"SEARCH deliveries USING COVERING INDEX deliveries_ended_of (endpoint=? AND status=?)",
+		countPending: "SCAN deliveries USING COVERING INDEX deliveries_pending",
 	} {
 		if got := plan(t, w.conn, query); got != want {
 			t.Errorf("%s\nis answered by: %s\nwant: %s", query, got, want)
 		}
+	}
+}
+
+// TestListPlans: the statements of listings read one range of a key or an index
+// each, in either direction.
+func TestListPlans(t *testing.T) {
+	s := openTemp(t)
+	r := <-s.readers
+	defer func() { s.readers <- r }()
+	list := r.listing.list()
+	statement := func(stmt **sqlite.Stmt) string {
+		for _, p := range list {
+			if p.stmt == stmt {
+				return p.sql
+			}
+		}
+		t.Fatal("a statement is not prepared")
+		return ""
+	}
+	l := &r.listing
+	for direction, bounds := range [2]string{
+		newestFirst: "event_seq>? AND (event_seq,endpoint)<(?,?)", oldestFirst: "(event_seq,endpoint)>(?,?) AND event_seq<?",
+	} {
+		for stmt, want := range map[**sqlite.Stmt]string{
+			&l.events[direction]:   "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+			&l.eventsOf[direction]: "SEARCH events USING INDEX events_tenant (tenant=? AND seq>? AND seq<?)",
+			&l.key[direction]:      "SEARCH deliveries USING PRIMARY KEY (endpoint=? AND event_seq>? AND event_seq<?)",
+			&l.endedOf[direction]:  "SEARCH deliveries USING COVERING INDEX deliveries_ended_of (endpoint=? AND status=? AND event_seq>? AND event_seq<?)",
+			&l.ended[direction]:    "SEARCH deliveries USING COVERING INDEX deliveries_ended (status=? AND " + bounds + ")",
+			&l.pending:             "SEARCH deliveries USING COVERING INDEX deliveries_pending (endpoint>? AND endpoint<?)",
+			&l.storedBefore:        "SEARCH events USING COVERING INDEX events_stored_at (stored_at<?)",
+			&l.storedFrom:          "SEARCH events USING COVERING INDEX events_stored_at (stored_at>?)",
+		} {
+			query := statement(stmt)
+			if got := plan(t, r.conn, query); got != want {
+				t.Errorf("%s\nis answered by: %s\nwant: %s", query, got, want)
+			}
+		}
+	}
+}
+
+// TestEdges: every table and index is looked at when a large file is opened, by
+// its ends alone.
+func TestEdges(t *testing.T) {
+	s := openTemp(t)
+	w := <-s.writer
+	defer func() { s.writer <- w }()
+	var plans strings.Builder
+	for _, edge := range edges {
+		p := plan(t, w.conn, edge)
+		if strings.Contains(p, "SCAN") {
+			t.Errorf("%s is answered by: %s", edge, p)
+		}
+		fmt.Fprintln(&plans, edge, p)
+	}
+	stmt, err := w.conn.Prepare("SELECT name FROM sqlite_schema WHERE name <> 'marks'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rows(stmt, func() (bool, error) {
+		if name := stmt.ColumnText(0); !regexp.MustCompile(`\b` + name + `\b`).MatchString(plans.String()) {
+			t.Errorf("%s is not looked at", name)
+		}
+		return true, nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -80,12 +150,12 @@ func TestManyPending(t *testing.T) {
 	execute(t, path, fmt.Sprintf(`
 		DELETE FROM deliveries; DELETE FROM events;
 		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %[1]d)
-		INSERT INTO deliveries SELECT 1 + i %% 3, i, 1,
+		INSERT INTO deliveries (endpoint, event_seq, status, retry, attempts, due) SELECT 1 + i %% 3, i, 1,
 			CASE i %% 3 WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE i %% 2 END, CASE i %% 3 WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE i %% 2 END,
 			%[2]d + i FROM n;
 		INSERT INTO events SELECT event_seq, due, 'e' || event_seq, '', 'a', 0, 0, NULL, NULL, x'', x'30'
 			FROM deliveries WHERE endpoint = 1 AND event_seq <= 15000;
-		INSERT INTO deliveries SELECT 4, seq, 3, 0, 0, NULL FROM events;
+		INSERT INTO deliveries (endpoint, event_seq, status, retry, attempts, due) SELECT 4, seq, 3, 0, 0, NULL FROM events;
 		UPDATE marks SET value = %[3]d WHERE name IN ('low_water', 'last_seq')`, n, start.UnixMilli(), n))
 	s, err = Open(path, Options{})
 	if err != nil {

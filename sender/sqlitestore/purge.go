@@ -2,15 +2,25 @@ package sqlitestore
 
 import (
 	"context"
-	"time"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/manysends/caddy-webhooks/sender"
 )
 
 // purgeableEvents visits the events stored before a time, oldest first, from a
 // position on.
-const purgeableEvents = `SELECT stored_at, seq, targets FROM events INDEXED BY events_stored_at
+const purgeableEvents = `SELECT stored_at, seq, targets, tenant FROM events INDEXED BY events_stored_at
 	WHERE stored_at < ?1 AND (stored_at, seq) > (?2, ?3) ORDER BY stored_at, seq`
+
+// purgeableOf visits the events of a tenant that has a name, by number.
+const purgeableOf = `SELECT stored_at, seq, targets FROM events INDEXED BY events_tenant
+	WHERE tenant <> '' AND tenant = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq`
+
+// purgeSlack is by how much the times at which events were stored may differ
+// from the order of their numbers, in milliseconds, without a tenant's old event
+// being found later only.
+const purgeSlack = 60_000
 
 // endedDelivery answers when a delivery has come to an end: it is neither
 // pending (1) nor blocked (2), and so has a row.
@@ -44,15 +54,20 @@ func (p *purgeStatements) list() prepared {
 }
 
 // Purge implements [sender.Store]. The oldest event is the one stored first by
-// its StoredAt; of equals, the one with the lower number. What can go is
+// its StoredAt; of equals, the one with the lower number. Of one tenant that has
+// a name, it is the one with the lowest number. What can go is
 // looked for beside the writer, which is held up by the deletion alone.
-func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
-	if limit < 1 {
+func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err error) {
+	if q.Limit < 1 {
 		return 0, nil
+	}
+	scope := purgeScope{all: q.Tenant == nil}
+	if q.Tenant != nil {
+		scope.tenant = *q.Tenant
 	}
 	s.purging.Lock()
 	defer s.purging.Unlock()
-	search := purgeSearch{before: before.UnixMilli(), limit: limit, at: s.progress.begin()}
+	search := purgeSearch{scope: scope, before: q.Before.UnixMilli(), limit: q.Limit, at: s.progress.begin(scope)}
 	if err := s.read(ctx, "looking for old events", func(r *reader) error { return search.run(ctx, r) }); err != nil {
 		return 0, err
 	}
@@ -67,12 +82,13 @@ func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (purged 
 	if purged < len(search.found) { // something became pending meanwhile
 		search.at = beginning
 	}
-	s.progress.end(search.at, search.kept)
+	s.progress.end(scope, search.at, search.kept)
 	return purged, nil
 }
 
 // purgeSearch looks for events that can go.
 type purgeSearch struct {
+	scope  purgeScope
 	before int64
 	limit  int
 
@@ -87,26 +103,51 @@ func (p *purgeSearch) run(ctx context.Context, r *reader) error {
 	stmt.BindInt64(1, p.before)
 	stmt.BindInt64(2, p.at.due)
 	stmt.BindInt64(3, p.at.seq)
-	var list []byte
-	var endpoints []int64
+	if p.scope.tenant != "" {
+		last, err := r.storedBefore(p.before + purgeSlack)
+		if err != nil {
+			return err
+		}
+		stmt = r.purgeableOf
+		stmt.BindText(1, p.scope.tenant)
+		stmt.BindInt64(2, p.at.seq)
+		stmt.BindInt64(3, last)
+	}
+	young := false // one that is too young was seen
 	return rows(stmt, func() (bool, error) {
 		at := position{stmt.ColumnInt64(0), stmt.ColumnInt64(1)}
-		var err error
-		if list, endpoints, err = columnTargets(stmt, 2, list, endpoints); err != nil {
-			return false, err
+		if at.due >= p.before { // only by number
+			young = true
+			return true, ctx.Err()
 		}
-		ended, err := allEnded(r.ended, at.seq, endpoints)
-		if err != nil {
-			return false, err
+		if p.scope != (purgeScope{}) || stmt.ColumnLen(3) == 0 { // not one of a tenant that has a name
+			if err := p.look(r, stmt, at.seq); err != nil {
+				return false, err
+			}
 		}
-		if ended {
-			p.found = append(p.found, at.seq)
-		} else {
-			p.kept = max(p.kept, at.seq)
+		if p.scope.tenant != "" {
+			at.due = beginning.due // what is stored later has a greater number
 		}
-		p.at = at
+		if !young {
+			p.at = at
+		}
 		return len(p.found) < p.limit, ctx.Err()
 	})
+}
+
+// look looks at one event.
+func (p *purgeSearch) look(r *reader, stmt *sqlite.Stmt, seq int64) (err error) {
+	r.scratch, r.scratchNums, err = columnTargets(stmt, 2, r.scratch, r.scratchNums)
+	if err != nil {
+		return err
+	}
+	ended, err := allEnded(r.ended, seq, r.scratchNums)
+	if ended {
+		p.found = append(p.found, seq)
+	} else {
+		p.kept = max(p.kept, seq)
+	}
+	return err
 }
 
 // deleteEvents deletes events with all that belongs to them, unless they have

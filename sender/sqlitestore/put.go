@@ -84,14 +84,14 @@ func (w *writer) putPublication(p *sender.Publication) error {
 // whether that is another one.
 func (w *writer) putEvent(e *sender.PutEvent) (conflict bool, err error) {
 	e.Seq, e.Duplicate = 0, false
-	w.scratch, w.scratchNums = w.scratch[:0], w.scratchNums[:0]
+	w.scratch, w.scratchLanes = w.scratch[:0], w.scratchLanes[:0]
 	for _, id := range e.EndpointIDs {
 		l, err := w.endpoints.named(id)
 		if err != nil {
 			return false, err
 		}
 		w.scratch = appendTarget(w.scratch, l.number)
-		w.scratchNums = append(w.scratchNums, l.number)
+		w.scratchLanes = append(w.scratchLanes, l)
 	}
 	event, insert := e.Event, w.put.insert
 	insert.BindInt64(1, w.nextSeq)
@@ -113,8 +113,9 @@ func (w *writer) putEvent(e *sender.PutEvent) (conflict bool, err error) {
 	}
 	e.Seq = w.nextSeq
 	w.nextSeq++
-	for _, endpoint := range w.scratchNums {
-		w.holds.set(deliveryKey{e.Seq, endpoint}, heldUnwritten)
+	for _, l := range w.scratchLanes {
+		w.holds.set(deliveryKey{e.Seq, l.number}, heldUnwritten)
+		w.endpoints.pend(l, 1)
 	}
 	return false, nil
 }
@@ -157,7 +158,9 @@ func (w *writer) takeBack(events []sender.PutEvent) error {
 				return err
 			}
 			for _, id := range e.EndpointIDs {
-				w.holds.set(deliveryKey{e.Seq, w.endpoints.byID[id].number}, notHeld)
+				l := w.endpoints.byID[id]
+				w.holds.set(deliveryKey{e.Seq, l.number}, notHeld)
+				w.endpoints.pend(l, -1)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -13,12 +14,19 @@ import (
 
 // eventColumns are what columnEvent reads, from the first column on.
 const (
-	eventColumns     = `id, type, timestamp, timestamp_ns, tenant, content_type, trace_parent, data`
-	eventColumnCount = 8
+	eventColumns     = headColumns + `, data`
+	eventColumnCount = headColumnCount + 1
 )
 
 // columnEvent reads an event from a row that begins with eventColumns.
 func columnEvent(stmt *sqlite.Stmt) *webhook.Event {
+	e := columnHead(stmt)
+	e.Data = columnBytes(stmt, eventColumnCount-1)
+	return e
+}
+
+// columnHead reads an event without its data.
+func columnHead(stmt *sqlite.Stmt) *webhook.Event {
 	return &webhook.Event{
 		ID:          stmt.ColumnText(0),
 		Type:        stmt.ColumnText(1),
@@ -26,53 +34,39 @@ func columnEvent(stmt *sqlite.Stmt) *webhook.Event {
 		Tenant:      stmt.ColumnText(4),
 		ContentType: stmt.ColumnText(5),
 		TraceParent: stmt.ColumnText(6),
-		Data:        columnBytes(stmt, 7),
 	}
 }
 
-// reader is a connection that only reads.
-type reader struct {
-	conn            *sqlite.Conn
-	begin, rollback *sqlite.Stmt
+// attemptColumns are what columnAttempt reads, from the first column on.
+const (
+	attemptColumns     = `number, started_at, duration, status_code, verdict, error, detail`
+	attemptColumnCount = 7
+)
 
-	event, endpoint, delivery, attempts *sqlite.Stmt
-	purgeable, ended                    *sqlite.Stmt
-}
-
-func (r *reader) list() prepared {
-	return prepared{
-		{&r.event, `SELECT ` + eventColumns + `, seq, stored_at, targets FROM events WHERE id = ?1 AND tenant = ?2`},
-		{&r.endpoint, `SELECT id FROM endpoints WHERE number = ?1`},
-		{&r.delivery, `SELECT status, attempts, due FROM deliveries WHERE event_seq = ?1 AND endpoint = ?2`},
-		{&r.attempts, `SELECT number, started_at, duration, status_code, verdict, error, response_body
-			FROM attempts WHERE event_seq = ?1 AND endpoint = ?2 ORDER BY number`},
-		{&r.purgeable, purgeableEvents},
-		{&r.ended, endedDelivery},
+// columnAttempt reads an attempt, from a row that begins with attemptColumns;
+// without headers and body when brief is set, otherwise the body comes next.
+func (r *reader) columnAttempt(stmt *sqlite.Stmt, brief bool) (sender.Attempt, error) {
+	a := sender.Attempt{
+		Number:     stmt.ColumnInt(0),
+		StartedAt:  columnTime(stmt, 1),
+		Duration:   webhook.Duration(stmt.ColumnInt64(2)),
+		StatusCode: stmt.ColumnInt(3),
+		Verdict:    sender.Verdict(stmt.ColumnInt64(4)),
+		Error:      stmt.ColumnText(5),
 	}
-}
-
-// openReader opens a reading connection to the file of an open writer.
-func openReader(path string) (*reader, error) {
-	conn, err := connect(path)
-	if err != nil {
-		return nil, err
+	if !brief {
+		a.ResponseBody = columnBytes(stmt, attemptColumnCount)
 	}
-	r := &reader{conn: conn}
-	err = append(prepared{{&r.begin, "BEGIN"}, {&r.rollback, "ROLLBACK"}}, r.list()...).prepare(conn)
-	if err == nil {
-		err = pragmas(conn, "query_only=ON")
-	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return r, nil
+	r.scratch = scratchBytes(stmt, attemptColumnCount-1, r.scratch)
+	return a, decodeDetail(&a, r.scratch, brief)
 }
 
 // Event implements [sender.Store].
 func (s *Store) Event(ctx context.Context, tenant, id string) (record *sender.EventRecord, err error) {
 	err = s.read(ctx, "reading an event", func(r *reader) (err error) {
-		record, err = r.eventRecord(tenant, id)
+		r.event.BindText(1, id)
+		r.event.BindText(2, tenant)
+		record, err = r.eventRecord(r.event, nil)
 		return err
 	})
 	if err != nil {
@@ -84,20 +78,39 @@ func (s *Store) Event(ctx context.Context, tenant, id string) (record *sender.Ev
 	return record, nil
 }
 
-// eventRecord reads an event with all that belongs to it; nil when there is
-// none.
-func (r *reader) eventRecord(tenant, id string) (*sender.EventRecord, error) {
-	r.event.BindText(1, id)
-	r.event.BindText(2, tenant)
+// Delivery implements [sender.Store].
+func (s *Store) Delivery(ctx context.Context, seq int64, endpointID string) (*sender.DeliveryRecord, error) {
+	var record *sender.EventRecord
+	err := s.read(ctx, "reading a delivery", func(r *reader) error {
+		numbers, err := r.numbers([]string{endpointID})
+		if err != nil || len(numbers) == 0 {
+			return err
+		}
+		r.eventAt.BindInt64(1, seq)
+		record, err = r.eventRecord(r.eventAt, numbers)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if record == nil || len(record.Deliveries) == 0 {
+		return nil, fmt.Errorf("delivery of event number %d to endpoint %q: %w", seq, endpointID, sender.ErrNotFound)
+	}
+	return &record.Deliveries[0], nil
+}
+
+// eventRecord reads the event that a statement finds, with its deliveries to
+// the endpoints given, or to all if there are none; nil when there is none.
+func (r *reader) eventRecord(stmt *sqlite.Stmt, endpoints []int64) (*sender.EventRecord, error) {
 	record := &sender.EventRecord{}
 	var seq int64
 	var targets []int64
 	var damaged error
-	found, err := row(r.event, func() {
-		record.Event = columnEvent(r.event)
-		seq = r.event.ColumnInt64(eventColumnCount)
-		record.StoredAt = columnTime(r.event, eventColumnCount+1)
-		_, targets, damaged = columnTargets(r.event, eventColumnCount+2, nil, nil)
+	found, err := row(stmt, func() {
+		record.Event = columnEvent(stmt)
+		seq = stmt.ColumnInt64(eventColumnCount)
+		record.StoredAt = columnTime(stmt, eventColumnCount+1)
+		_, targets, damaged = columnTargets(stmt, eventColumnCount+2, nil, nil)
 	})
 	if err != nil || !found {
 		return nil, err
@@ -106,10 +119,15 @@ func (r *reader) eventRecord(tenant, id string) (*sender.EventRecord, error) {
 		return nil, damaged
 	}
 	for _, endpoint := range targets {
-		d := sender.DeliveryRecord{Delivery: sender.Delivery{
-			Event: record.Event, Seq: seq, Status: sender.Pending, Due: record.StoredAt,
-		}}
-		if err := r.readDelivery(&d, endpoint); err != nil {
+		if len(endpoints) > 0 && !slices.Contains(endpoints, endpoint) {
+			continue
+		}
+		var d sender.DeliveryRecord
+		d.Delivery, err = r.readDelivery(record.Event, seq, endpoint, record.StoredAt)
+		if err == nil && d.Attempts > 0 {
+			d.History, err = r.history(seq, endpoint)
+		}
+		if err != nil {
 			return nil, err
 		}
 		record.Deliveries = append(record.Deliveries, d)
@@ -117,40 +135,34 @@ func (r *reader) eventRecord(tenant, id string) (*sender.EventRecord, error) {
 	return record, nil
 }
 
-// readDelivery fills in the delivery of an event to one endpoint.
-func (r *reader) readDelivery(d *sender.DeliveryRecord, endpoint int64) error {
-	r.endpoint.BindInt64(1, endpoint)
-	found, err := row(r.endpoint, func() { d.EndpointID = r.endpoint.ColumnText(0) })
-	if err != nil {
-		return err
-	}
-	if !found {
-		return errTargets
+// readDelivery reads the delivery of an event to one endpoint. Without a row it
+// is pending, and due when the event was stored.
+func (r *reader) readDelivery(event *webhook.Event, seq, endpoint int64, storedAt time.Time) (d sender.Delivery, err error) {
+	d = sender.Delivery{Event: event, Seq: seq, StoredAt: storedAt, Status: sender.Pending, Due: storedAt}
+	if d.EndpointID, err = r.name(endpoint); err != nil {
+		return d, err
 	}
 	stmt := r.delivery
-	stmt.BindInt64(1, d.Seq)
+	stmt.BindInt64(1, seq)
 	stmt.BindInt64(2, endpoint)
-	found, err = row(stmt, func() {
+	_, err = row(stmt, func() {
 		d.Status = sender.Status(stmt.ColumnInt64(0))
 		d.Attempts = stmt.ColumnInt(1)
 		d.Due = columnTime(stmt, 2)
+		d.ScheduleStart = stmt.ColumnInt(3)
 	})
-	if err != nil || !found {
-		return err // without a row there is no attempt either
-	}
-	stmt = r.attempts
-	stmt.BindInt64(1, d.Seq)
+	return d, err
+}
+
+// history reads the attempts of a delivery.
+func (r *reader) history(seq, endpoint int64) (history []sender.Attempt, err error) {
+	stmt := r.attempts
+	stmt.BindInt64(1, seq)
 	stmt.BindInt64(2, endpoint)
-	return rows(stmt, func() (bool, error) {
-		d.History = append(d.History, sender.Attempt{
-			Number:       stmt.ColumnInt(0),
-			StartedAt:    columnTime(stmt, 1),
-			Duration:     webhook.Duration(stmt.ColumnInt64(2)),
-			StatusCode:   stmt.ColumnInt(3),
-			Verdict:      sender.Verdict(stmt.ColumnInt64(4)),
-			Error:        stmt.ColumnText(5),
-			ResponseBody: columnBytes(stmt, 6),
-		})
-		return true, nil
+	err = rows(stmt, func() (bool, error) {
+		a, err := r.columnAttempt(stmt, false)
+		history = append(history, a)
+		return true, err
 	})
+	return history, err
 }

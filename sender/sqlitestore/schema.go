@@ -80,6 +80,52 @@ CREATE TABLE marks (
 	value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT INTO marks VALUES ('low_water', 1), ('last_seq', 0);
+`, `
+-- What is kept of an attempt beside the outcome, as detail.go writes it; NULL
+-- when there is nothing.
+ALTER TABLE attempts ADD COLUMN detail BLOB;
+
+-- How many attempts had been made when the present retry schedule began.
+ALTER TABLE deliveries ADD COLUMN schedule_start INTEGER NOT NULL DEFAULT 0;
+
+-- Those that are blocked, failed or cancelled are few, and are what is looked
+-- for: of everybody, and of one endpoint. The second index takes the place of
+-- the one of blocked deliveries. IN (2, 4, 5) would say the same, and would make
+-- every insert build a table of the three. Queries repeat the two conditions.
+CREATE INDEX deliveries_ended ON deliveries (status, event_seq, endpoint) WHERE status <> 1 AND status <> 3;
+CREATE INDEX deliveries_ended_of ON deliveries (endpoint, status, event_seq) WHERE status <> 1 AND status <> 3;
+DROP INDEX deliveries_blocked;
+
+-- Where there are no tenants, this costs nothing. Where there are many, each has
+-- a page of its own to be written, so that one such index has to do.
+CREATE INDEX events_tenant ON events (tenant, seq) WHERE tenant <> '';
+
+-- What was counted of attempts within a step (1: a minute, 2: an hour) that
+-- began at start. What is written at one time lies together. d0 to d15 are the
+-- classes of durations.
+CREATE TABLE counters (
+	step      INTEGER NOT NULL,
+	start     INTEGER NOT NULL,
+	endpoint  INTEGER NOT NULL,
+	type      TEXT NOT NULL,
+	attempts  INTEGER NOT NULL,
+	succeeded INTEGER NOT NULL,
+	failed    INTEGER NOT NULL,
+	blocked   INTEGER NOT NULL,
+	d0 INTEGER NOT NULL, d1 INTEGER NOT NULL, d2 INTEGER NOT NULL, d3 INTEGER NOT NULL,
+	d4 INTEGER NOT NULL, d5 INTEGER NOT NULL, d6 INTEGER NOT NULL, d7 INTEGER NOT NULL,
+	d8 INTEGER NOT NULL, d9 INTEGER NOT NULL, d10 INTEGER NOT NULL, d11 INTEGER NOT NULL,
+	d12 INTEGER NOT NULL, d13 INTEGER NOT NULL, d14 INTEGER NOT NULL, d15 INTEGER NOT NULL,
+	PRIMARY KEY (step, start, endpoint, type)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE documents (
+	kind    TEXT NOT NULL,
+	id      TEXT NOT NULL,
+	version INTEGER NOT NULL,
+	data    BLOB NOT NULL,
+	PRIMARY KEY (kind, id)
+) STRICT;
 `}
 
 // Errors about files that are databases but cannot be used.

@@ -40,8 +40,8 @@ func (s *settleStatements) list() prepared {
 			WHERE event_seq = ?1 AND endpoint = ?2`},
 		{&s.status, `SELECT status, due FROM deliveries WHERE event_seq = ?1 AND endpoint = ?2`},
 		{&s.attempt, `INSERT INTO attempts
-			(event_seq, endpoint, number, started_at, duration, status_code, verdict, error, response_body)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING`},
+			(event_seq, endpoint, number, started_at, duration, status_code, verdict, error, response_body, detail)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING`},
 	}
 }
 
@@ -54,10 +54,14 @@ func (s *Store) Settle(ctx context.Context, outcomes []sender.Outcome) error {
 		}
 	}
 	err := s.write(ctx, "settling deliveries", func(w *writer) error {
+		w.counted.clear()
 		for i := range outcomes {
 			if err := w.settleOutcome(&outcomes[i]); err != nil {
 				return err
 			}
+		}
+		if err := w.writeCounted(); err != nil {
+			return err
 		}
 		if err := w.writeLagging(); err != nil {
 			return err
@@ -117,6 +121,7 @@ func (w *writer) settleOutcome(o *sender.Outcome) error {
 		if added, err := w.addAttempt(key, o.Attempt); err != nil || !added {
 			return err
 		}
+		w.counted.add(l.number, o)
 	}
 	// Putting back a delivery that has a row is a matter of memory alone: its
 	// row says already what it is, and when it was due.
@@ -128,6 +133,7 @@ func (w *writer) settleOutcome(o *sender.Outcome) error {
 	switch {
 	case o.Status != sender.Pending:
 		w.holds.set(key, notHeld)
+		w.endpoints.pend(l, -1)
 	case o.Held:
 		w.holds.set(key, heldWritten)
 	default:
@@ -188,6 +194,12 @@ func (w *writer) addAttempt(key deliveryKey, a *sender.Attempt) (bool, error) {
 		stmt.BindNull(9)
 	} else {
 		stmt.BindBytes(9, a.ResponseBody)
+	}
+	if hasDetail(a) {
+		w.scratch = appendDetail(w.scratch[:0], a)
+		stmt.BindBytes(10, w.scratch)
+	} else {
+		stmt.BindNull(10)
 	}
 	if err := run(stmt); err != nil {
 		return false, err

@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -83,10 +84,41 @@ func columnBytes(stmt *sqlite.Stmt, column int) []byte {
 	return b
 }
 
+// scratchBytes reads a blob into the memory given, if it has room.
+func scratchBytes(stmt *sqlite.Stmt, column int, scratch []byte) []byte {
+	n := stmt.ColumnLen(column)
+	if cap(scratch) < n {
+		scratch = make([]byte, n)
+	}
+	scratch = scratch[:n]
+	stmt.ColumnBytes(column, scratch)
+	return scratch
+}
+
 // columnTime is a time kept in milliseconds; NULL is the zero time.
 func columnTime(stmt *sqlite.Stmt, column int) time.Time {
 	if stmt.ColumnIsNull(column) {
 		return time.Time{}
 	}
 	return time.UnixMilli(stmt.ColumnInt64(column)).UTC()
+}
+
+// ceilMilli is the first whole millisecond, since 1970, that is not before a
+// time: what is kept in milliseconds is before the one as it is before the
+// other.
+func ceilMilli(t time.Time) int64 {
+	return t.Add(time.Millisecond - 1).UnixMilli()
+}
+
+// bounds are two times as bounds of what is kept in milliseconds: at the first
+// or later, and before the second. Zero times are no bounds.
+func bounds(from, to time.Time) (first, end int64) {
+	first, end = math.MinInt64, math.MaxInt64
+	if !from.IsZero() {
+		first = ceilMilli(from)
+	}
+	if !to.IsZero() {
+		end = ceilMilli(to)
+	}
+	return first, end
 }

@@ -96,6 +96,9 @@ func Open(path string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, s.failed("reading what is pending", err)
 	}
+	if err := w.loadPending(); err != nil {
+		return nil, s.failed("counting what is pending", err)
+	}
 	for range readers {
 		r, err := openReader(path)
 		if err != nil {

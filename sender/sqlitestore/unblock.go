@@ -13,8 +13,8 @@ const unblockStep = 1000
 // unblockSome makes blocked deliveries (2) of an endpoint pending (1).
 const unblockSome = `UPDATE deliveries SET status = 1, due = ?2
 	WHERE endpoint = ?1 AND event_seq IN (
-		SELECT event_seq FROM deliveries INDEXED BY deliveries_blocked
-		WHERE status = 2 AND endpoint = ?1 ORDER BY event_seq LIMIT ?3)`
+		SELECT event_seq FROM deliveries INDEXED BY deliveries_ended_of
+		WHERE status <> 1 AND status <> 3 AND status = 2 AND endpoint = ?1 ORDER BY event_seq LIMIT ?3)`
 
 // Unblock implements [sender.Store]. On an error some deliveries may have been
 // unblocked; calling it again goes on with the others.
@@ -33,6 +33,7 @@ func (s *Store) Unblock(ctx context.Context, endpointID string, due time.Time) (
 				return err
 			}
 			n = w.conn.Changes()
+			w.endpoints.pend(l, n)
 			l.look(position{due.UnixMilli(), math.MinInt64})
 			return nil
 		})

@@ -68,6 +68,7 @@ func TestContextEndsMidway(t *testing.T) {
 	seq := again[0].Events[0].Seq
 	want := before
 	want.NextSeq++
+	want.Pending["a"]++
 	want.Held[deliveryKey{seq, 1}] = heldUnwritten
 	want.Events = append(want.Events, unwrittenEvent{seq, 1})
 	wantMemory(t, s, want)

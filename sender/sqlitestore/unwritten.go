@@ -134,12 +134,7 @@ func (w *writer) targets(stmt *sqlite.Stmt, column int) ([]int64, error) {
 
 // columnTargets reads an event's list of endpoints into the memory given.
 func columnTargets(stmt *sqlite.Stmt, column int, list []byte, endpoints []int64) ([]byte, []int64, error) {
-	n := stmt.ColumnLen(column)
-	if cap(list) < n {
-		list = make([]byte, n)
-	}
-	list = list[:n]
-	stmt.ColumnBytes(column, list)
+	list = scratchBytes(stmt, column, list)
 	endpoints, err := decodeTargets(endpoints[:0], list)
 	return list, endpoints, err
 }

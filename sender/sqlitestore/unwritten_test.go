@@ -67,7 +67,7 @@ func TestOpenManySteps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	execute(t, path, fmt.Sprintf(`INSERT INTO deliveries
+	execute(t, path, fmt.Sprintf(`INSERT INTO deliveries (endpoint, event_seq, status, retry, attempts, due)
 		SELECT 1, seq, 3, 0, 0, NULL FROM events WHERE seq <= %d AND seq %% 2 = 0`, unwrittenStep))
 	if s, err = Open(path, Options{}); err != nil {
 		t.Fatal(err)

@@ -19,9 +19,13 @@ type writer struct {
 	// lowWater is the mark as it is in the file.
 	lowWater int64
 
-	// scratch is reused for lists of endpoints.
-	scratch     []byte
-	scratchNums []int64
+	// counted is what the Settle under way has counted.
+	counted counted
+
+	// scratch is reused for lists of endpoints, and for the details of attempts.
+	scratch      []byte
+	scratchNums  []int64
+	scratchLanes []*lane
 
 	begin, commit, rollback *sqlite.Stmt
 	put                     putStatements
@@ -30,6 +34,9 @@ type writer struct {
 	purge                   purgeStatements
 	unwritten               unwrittenStatements
 	unblock                 *sqlite.Stmt
+	override                overrideStatements
+	counters                counterStatements
+	documents               documentStatements
 	setMark                 *sqlite.Stmt
 }
 
@@ -49,8 +56,10 @@ func openWriter(path string) (_ *writer, err error) {
 		return nil, err
 	}
 	// journal_size_limit: a log that one long reading has made large is cut
-	// back afterwards.
-	if err := pragmas(conn, "wal_autocheckpoint=1000", "cache_size=-16384", "journal_size_limit=67108864"); err != nil {
+	// back afterwards. secure_delete: a document that is stored again, sealed,
+	// leaves nothing of what it was; FAST does not do so for whole pages, which
+	// would make purging events dear.
+	if err := pragmas(conn, "wal_autocheckpoint=1000", "cache_size=-16384", "journal_size_limit=67108864", "secure_delete=FAST"); err != nil {
 		return nil, err
 	}
 	if err := check(conn); err != nil {
@@ -88,6 +97,9 @@ func (w *writer) prepare() error {
 	all = append(all, w.claim.list()...)
 	all = append(all, w.purge.list()...)
 	all = append(all, w.unwritten.list()...)
+	all = append(all, w.override.list()...)
+	all = append(all, w.counters.list()...)
+	all = append(all, w.documents.list()...)
 	all = append(all, prepared{{&w.endpoints.insert, "INSERT INTO endpoints (number, id) VALUES (?1, ?2)"}}...)
 	return all.prepare(w.conn)
 }

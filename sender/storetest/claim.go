@@ -104,8 +104,8 @@ func testClaimWhole(f *fixture) {
 	f.reopen()
 	got := append(f.claim("a", false), f.claim("b", true)...)
 	want := []*sender.Delivery{
-		{Event: e.Event, Seq: seq, EndpointID: "a", Status: sender.Pending, Due: at(1)},
-		{Event: e.Event, Seq: seq, EndpointID: "b", Status: sender.Pending, Attempts: 2, Due: at(9)},
+		{Event: e.Event, Seq: seq, StoredAt: at(1), EndpointID: "a", Status: sender.Pending, Due: at(1)},
+		{Event: e.Event, Seq: seq, StoredAt: at(1), EndpointID: "b", Status: sender.Pending, Attempts: 2, Due: at(9)},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		f.t.Errorf("claimed (-want +got):\n%s", diff)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -118,6 +119,9 @@ func attempt(number int, verdict sender.Verdict) *sender.Attempt {
 	return &sender.Attempt{
 		Number: number, StartedAt: at(number), Duration: webhook.Duration(25 * time.Millisecond),
 		StatusCode: 200 + number, Verdict: verdict,
+		Timings:        sender.Timings{FirstByte: webhook.Duration(24 * time.Millisecond)},
+		RemoteAddr:     "192.0.2.1:443",
+		RequestHeaders: http.Header{"Webhook-Id": {fmt.Sprint(number)}}, ResponseHeaders: http.Header{"Server": {"test"}},
 	}
 }
 
@@ -230,12 +234,18 @@ func state(d sender.DeliveryRecord) string {
 // purge purges and compares how many went.
 func (f *fixture) purge(before time.Time, limit, want int) {
 	f.t.Helper()
-	n, err := f.store.Purge(f.t.Context(), before, limit)
+	f.purgeOf(sender.PurgeQuery{Before: before, Limit: limit}, want)
+}
+
+// purgeOf purges what a query asks for and compares how many went.
+func (f *fixture) purgeOf(q sender.PurgeQuery, want int) {
+	f.t.Helper()
+	n, err := f.store.Purge(f.t.Context(), q)
 	if err != nil {
 		f.t.Fatalf("Purge: %v", err)
 	}
 	if n != want {
-		f.t.Errorf("Purge(limit %d) = %d, want %d", limit, n, want)
+		f.t.Errorf("Purge(limit %d) = %d, want %d", q.Limit, n, want)
 	}
 }
 

@@ -109,6 +109,55 @@ func testPurgeLater(f *fixture) {
 	f.purge(at(9), 10, 1)
 }
 
+func testPurgeTenant(f *fixture) {
+	of := func(tenant string, e sender.PutEvent) sender.PutEvent {
+		e.Event.Tenant = tenant
+		return e
+	}
+	a, b, none := "a", "b", ""
+	seqs := f.put(
+		of(a, event("1", at(1), "x")), of(b, event("2", at(1))), of(a, event("3", at(3))), of(a, event("4", at(9))),
+		event("5", at(2)), of(b, event("6", at(4), "x")), of(a, event("7", at(4))), event("8", at(4)),
+	)
+	of2 := func(tenant *string, limit int) sender.PurgeQuery {
+		return sender.PurgeQuery{Before: at(9), Limit: limit, Tenant: tenant}
+	}
+	left := func(want string) {
+		f.t.Helper()
+		var got string
+		for i, e := range []string{a, b, a, a, none, b, a, none} {
+			id := fmt.Sprint(i + 1)
+			if _, err := f.store.Event(f.t.Context(), e, id); err == nil {
+				got += id
+			} else if !errors.Is(err, sender.ErrNotFound) {
+				f.t.Fatalf("Event: %v", err)
+			}
+		}
+		if got != want {
+			f.t.Errorf("events %s are left, want %s", got, want)
+		}
+	}
+	f.purgeOf(of2(&a, 1), 1)
+	left("1245678")
+	f.purgeOf(of2(&a, 10), 1)
+	left("124568")
+	f.settle(succeeded(seqs[0], "x"))
+	f.purgeOf(of2(&b, 10), 1)
+	left("14568")
+	f.purgeOf(of2(&a, 10), 1) // it had to stay, and may go now
+	left("4568")
+	f.purgeOf(of2(&none, 1), 1)
+	left("468")
+	f.put(of(b, event("2", at(0))))
+	f.purgeOf(of2(&none, 10), 1)
+	left("246")
+	nobody := "nobody"
+	f.purgeOf(of2(&nobody, 10), 0)
+	f.crash()
+	f.purgeOf(of2(nil, 10), 1)
+	left("46")
+}
+
 func testPurgeNumbers(f *fixture) {
 	seqs := f.put(event("1", at(1), "a"), event("2", at(2), "a"))
 	f.settle(succeeded(seqs[0], "a"), succeeded(seqs[1], "a"))
@@ -203,7 +252,18 @@ func calls(ctx context.Context, store sender.Store) map[string]error {
 	_, errs["Backlog"] = store.Backlog(ctx)
 	_, errs["Unblock"] = store.Unblock(ctx, "a", always)
 	_, errs["Event"] = store.Event(ctx, "", "call")
-	_, errs["Purge"] = store.Purge(ctx, at(1), 1)
+	_, errs["Purge"] = store.Purge(ctx, sender.PurgeQuery{Before: at(1), Limit: 1})
+	_, errs["Pending"] = store.Pending(ctx)
+	_, errs["CancelAll"] = store.CancelAll(ctx, "nobody")
+	errs["Override"] = store.Override(ctx, []sender.Override{{Seq: 1, EndpointID: "nobody", Status: sender.Cancelled}})
+	_, errs["Deliveries"] = store.Deliveries(ctx, sender.DeliveryQuery{Limit: 1})
+	_, errs["Delivery"] = store.Delivery(ctx, 1, "a")
+	_, errs["Counters"] = store.Counters(ctx, sender.CounterQuery{Step: sender.StepMinute})
+	errs["PurgeCounters"] = store.PurgeCounters(ctx, sender.StepMinute, start)
+	_, errs["Documents"] = store.Documents(ctx, "k")
+	errs["PutDocuments"] = store.PutDocuments(ctx, []*sender.Document{{Kind: "k", ID: "1"}})
+	errs["DeleteDocument"] = store.DeleteDocument(ctx, "k", "1")
+	_, errs["Size"] = store.Size(ctx)
 	return errs
 }
 
@@ -309,7 +369,7 @@ func testConcurrent(f *fixture) {
 			if fail("Backlog", err) {
 				return
 			}
-			_, err = store.Purge(ctx, start, 10)
+			_, err = store.Purge(ctx, sender.PurgeQuery{Before: start, Limit: 10})
 			if fail("Purge", err) {
 				return
 			}

@@ -19,6 +19,9 @@ type model struct {
 	closed bool
 	events []*modelEvent // by number
 	last   int64
+
+	counters  map[modelCounter]*sender.Counts
+	documents map[modelName]sender.Document
 }
 
 // modelEvent is an event of a model.
@@ -95,7 +98,7 @@ func (m *model) add(e *sender.PutEvent) {
 	added := &modelEvent{PutEvent: *e}
 	for _, endpoint := range e.EndpointIDs {
 		added.deliveries = append(added.deliveries, &modelDelivery{held: true, DeliveryRecord: sender.DeliveryRecord{
-			Delivery: sender.Delivery{Event: e.Event, Seq: e.Seq, EndpointID: endpoint, Status: sender.Pending, Due: e.StoredAt},
+			Delivery: sender.Delivery{Event: e.Event, Seq: e.Seq, StoredAt: e.StoredAt, EndpointID: endpoint, Status: sender.Pending, Due: e.StoredAt},
 		}})
 	}
 	m.events = append(m.events, added)
@@ -115,22 +118,30 @@ func (m *model) Settle(ctx context.Context, outcomes []sender.Outcome) error {
 	}
 	defer m.mu.Unlock()
 	for _, o := range outcomes {
-		for _, e := range m.events {
-			for _, d := range e.deliveries {
-				if e.Seq == o.Seq && d.EndpointID == o.EndpointID && d.Status == sender.Pending {
-					d.settle(o)
-				}
+		if d := m.delivery(o.Seq, o.EndpointID); d != nil && d.Status == sender.Pending && d.settle(o) {
+			m.count(o)
+		}
+	}
+	return nil
+}
+
+// delivery is a delivery by its name, or nil.
+func (m *model) delivery(seq int64, endpointID string) *modelDelivery {
+	for _, e := range m.events {
+		for _, d := range e.deliveries {
+			if e.Seq == seq && d.EndpointID == endpointID {
+				return d
 			}
 		}
 	}
 	return nil
 }
 
-// settle records an outcome of a pending delivery.
-func (d *modelDelivery) settle(o sender.Outcome) {
+// settle records an outcome of a pending delivery, unless its attempt is known.
+func (d *modelDelivery) settle(o sender.Outcome) bool {
 	if o.Attempt != nil {
 		if slices.ContainsFunc(d.History, func(a sender.Attempt) bool { return a.Number == o.Attempt.Number }) {
-			return
+			return false
 		}
 		d.History = append(d.History, *o.Attempt)
 		slices.SortFunc(d.History, func(a, b sender.Attempt) int { return a.Number - b.Number })
@@ -140,6 +151,7 @@ func (d *modelDelivery) settle(o sender.Outcome) {
 	if o.Status == sender.Pending {
 		d.Due, d.held = o.Due, o.Held
 	}
+	return true
 }
 
 // waiting are the pending deliveries of an endpoint that are not held, in the
@@ -204,23 +216,6 @@ func (m *model) Backlog(ctx context.Context) (backlog []sender.Backlog, err erro
 	return backlog, nil
 }
 
-// Unblock implements [sender.Store].
-func (m *model) Unblock(ctx context.Context, endpointID string, due time.Time) (n int, err error) {
-	if err := m.begin(ctx); err != nil {
-		return 0, err
-	}
-	defer m.mu.Unlock()
-	for _, e := range m.events {
-		for _, d := range e.deliveries {
-			if d.EndpointID == endpointID && d.Status == sender.Blocked {
-				d.Status, d.Due = sender.Pending, due
-				n++
-			}
-		}
-	}
-	return n, nil
-}
-
 // Event implements [sender.Store].
 func (m *model) Event(ctx context.Context, tenant, id string) (*sender.EventRecord, error) {
 	if err := m.begin(ctx); err != nil {
@@ -241,7 +236,7 @@ func (m *model) Event(ctx context.Context, tenant, id string) (*sender.EventReco
 }
 
 // Purge implements [sender.Store].
-func (m *model) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+func (m *model) Purge(ctx context.Context, q sender.PurgeQuery) (int, error) {
 	if err := m.begin(ctx); err != nil {
 		return 0, err
 	}
@@ -249,14 +244,14 @@ func (m *model) Purge(ctx context.Context, before time.Time, limit int) (int, er
 	var old []*modelEvent
 	for _, e := range m.events {
 		waits := slices.ContainsFunc(e.deliveries, func(d *modelDelivery) bool { return d.Status <= sender.Blocked })
-		if !waits && e.StoredAt.Before(before) {
+		if !waits && e.StoredAt.Before(q.Before) && (q.Tenant == nil || *q.Tenant == e.Event.Tenant) {
 			old = append(old, e)
 		}
 	}
 	slices.SortStableFunc(old, func(a, b *modelEvent) int {
 		return cmp.Or(a.StoredAt.Compare(b.StoredAt), cmp.Compare(a.Seq, b.Seq))
 	})
-	old = old[:min(limit, len(old))]
+	old = old[:min(q.Limit, len(old))]
 	m.events = slices.DeleteFunc(m.events, func(e *modelEvent) bool { return slices.Contains(old, e) })
 	return len(old), nil
 }
@@ -279,5 +274,5 @@ func (m *model) next() *model {
 			d.held = false
 		}
 	}
-	return &model{events: m.events, last: m.last}
+	return &model{events: m.events, last: m.last, counters: m.counters, documents: m.documents}
 }

@@ -22,6 +22,7 @@ var (
 	someTenants   = rapid.SampledFrom([]string{"", "t"})
 	someIDs       = rapid.SampledFrom([]string{"1", "2", "3", "4", "5", "6", "7", "8"})
 	someEndpoints = rapid.SampledFrom([]string{"a", "b", "c"})
+	someTypes     = rapid.SampledFrom([]string{"a", "a.b", "b.c"})
 	someTimes     = rapid.Custom(func(t *rapid.T) time.Time { return at(rapid.IntRange(0, 20).Draw(t, "ms")) })
 )
 
@@ -42,13 +43,17 @@ func testModel(t *testing.T, open func(t *testing.T) Harness) {
 		w := &walk{harness: open(t), model: &model{}, toStore: map[int64]int64{}, toModel: map[int64]int64{}}
 		w.open(rt)
 		rt.Repeat(map[string]func(*rapid.T){
-			"PutEvents": w.putEvents,
-			"Settle":    w.settle,
-			"Claim":     w.claim,
-			"Unblock":   w.unblock,
-			"Purge":     w.purge,
-			"Restart":   w.restart,
-			"":          w.compare,
+			"PutEvents":  w.putEvents,
+			"Settle":     w.settle,
+			"Claim":      w.claim,
+			"Unblock":    w.unblock,
+			"CancelAll":  w.cancelAll,
+			"Override":   w.override,
+			"Deliveries": w.deliveries,
+			"Documents":  w.documents,
+			"Purge":      w.purge,
+			"Restart":    w.restart,
+			"":           w.compare,
 		})
 		if err := w.store.Close(); err != nil {
 			rt.Fatalf("Close: %v", err)
@@ -87,7 +92,7 @@ func somePublications(t *rapid.T) []*sender.Publication {
 	anEvent := rapid.Custom(func(t *rapid.T) sender.PutEvent {
 		return sender.PutEvent{
 			Event: &webhook.Event{
-				ID: someIDs.Draw(t, "id"), Tenant: someTenants.Draw(t, "tenant"), Type: "a",
+				ID: someIDs.Draw(t, "id"), Tenant: someTenants.Draw(t, "tenant"), Type: someTypes.Draw(t, "type"),
 				Timestamp: someTimes.Draw(t, "timestamp"), Data: make([]byte, 4*rapid.IntRange(1, 2).Draw(t, "data")),
 			},
 			TimestampGiven: rapid.Bool().Draw(t, "timestamp given"),
@@ -171,6 +176,8 @@ func (w *walk) someOutcome(t *rapid.T) sender.Outcome {
 	}
 	if number := d.Attempts + rapid.IntRange(-1, 1).Draw(t, "attempt"); number > 0 {
 		o.Attempt, o.Due = attempt(number, sender.VerdictRetry), someTimes.Draw(t, "due")
+		o.Attempt.StartedAt = start.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "half minutes")) * 30 * time.Second)
+		o.Type = e.Event.Type
 	}
 	return o
 }
@@ -239,18 +246,6 @@ func (w *walk) unblock(t *rapid.T) {
 	}
 }
 
-func (w *walk) purge(t *rapid.T) {
-	before, limit := someTimes.Draw(t, "before"), rapid.IntRange(1, 4).Draw(t, "limit")
-	got, err := w.store.Purge(t.Context(), before, limit)
-	if err != nil {
-		t.Fatalf("Purge: %v", err)
-	}
-	want, err := w.model.Purge(t.Context(), before, limit)
-	if got != want || err != nil {
-		t.Fatalf("Purge(%v, %d) = %d, want %d, %v", before, limit, got, want, err)
-	}
-}
-
 // compare compares all that can be seen.
 func (w *walk) compare(t *rapid.T) {
 	byEndpoint := cmpopts.SortSlices(func(a, b sender.Backlog) bool { return cmp.Less(a.EndpointID, b.EndpointID) })
@@ -265,6 +260,8 @@ func (w *walk) compare(t *rapid.T) {
 	if diff := gocmp.Diff(want, got, byEndpoint, cmpopts.EquateEmpty()); diff != "" {
 		t.Fatalf("Backlog (-want +got):\n%s", diff)
 	}
+	w.comparePending(t)
+	w.compareCounters(t)
 	for _, e := range w.model.events {
 		w.compareEvent(t, e.Event.Tenant, e.Event.ID)
 	}

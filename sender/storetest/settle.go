@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -49,6 +50,15 @@ func testAttemptWhole(f *fixture) {
 			Error: strings.Repeat("y", 3000), ResponseBody: []byte(strings.Repeat("\xff\x00", 8192))},
 		{Number: 4, StartedAt: at(6), Duration: webhook.Duration(time.Millisecond), Verdict: sender.VerdictSucceeded, StatusCode: 204,
 			ResponseBody: []byte("ok")},
+		{Number: 5, StartedAt: at(7), Timings: sender.Timings{DNS: 1, Connect: webhook.Duration(2 * time.Millisecond),
+			TLS: webhook.Duration(time.Hour), FirstByte: -1}, RemoteAddr: "[2001:db8::1]:8443", StatusCode: 200, Verdict: sender.VerdictRetry,
+			RequestHeaders:  http.Header{"Content-Type": {"application/json"}, "X-Own": {"(hidden)"}, "Webhook-Signature": {"v1,a v1,b"}},
+			ResponseHeaders: http.Header{"Set-Cookie": {"a=1", "b=2", ""}, "X-É": {"\xff\x00"}, "lower": {strings.Repeat("z", 8192)}, "": {"unnamed"}},
+		},
+		{Number: 6, StartedAt: at(8), Timings: sender.Timings{TLS: 1}, Verdict: sender.VerdictRetry},
+		{Number: 7, StartedAt: at(9), RemoteAddr: "proxy", Verdict: sender.VerdictRetry},
+		{Number: 8, StartedAt: at(10), RequestHeaders: http.Header{"A": {""}}, Verdict: sender.VerdictRetry},
+		{Number: 9, StartedAt: at(11), ResponseHeaders: http.Header{"A": {"b"}}, Verdict: sender.VerdictSucceeded},
 	}
 	for i := range attempts {
 		o := sender.Outcome{Seq: seq, EndpointID: "a", Status: sender.Pending, Due: at(10), Held: true, Attempt: &attempts[i]}

@@ -1,0 +1,159 @@
+package sqlitestore
+
+import (
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+// wholeAttempt is an attempt as it usually is.
+func wholeAttempt() sender.Attempt {
+	a := *delivered.Attempt
+	a.Timings = sender.Timings{DNS: 1_203_040, Connect: 11_203_040, TLS: 21_203_040, FirstByte: webhook.Duration(53 * time.Millisecond)}
+	a.RemoteAddr = "203.0.113.77:443"
+	a.RequestHeaders = http.Header{
+		"Content-Type": {"application/json"}, "User-Agent": {"caddy-webhooks/v1.0.0"}, "Webhook-Id": {"evt_0192f0c1a2b37c4d8e5f60718293a4b5"},
+		"Webhook-Timestamp": {"1709634600"}, "Webhook-Signature": {"v1,lzeWAiyRfH2KxX8DXuSUfMd0jhG7k2flAAwnTUfduFM="}, "Authorization": {"(hidden)"},
+	}
+	a.ResponseHeaders = http.Header{
+		"Content-Type": {"application/json"}, "Content-Length": {"11"}, "Date": {"Tue, 05 Mar 2024 10:30:00 GMT"}, "Server": {"nginx"},
+		"X-Request-Id": {"5f2b8e9c0a7d4e3f"}, "Strict-Transport-Security": {"max-age=31536000"}, "X-Ratelimit-Remaining": {"4999"},
+	}
+	return a
+}
+
+// detailOf is what a detail says of an attempt.
+func detailOf(a sender.Attempt) sender.Attempt {
+	return sender.Attempt{Timings: a.Timings, RemoteAddr: a.RemoteAddr, RequestHeaders: a.RequestHeaders, ResponseHeaders: a.ResponseHeaders}
+}
+
+func TestDetail(t *testing.T) {
+	for name, a := range map[string]sender.Attempt{
+		"whole":     wholeAttempt(),
+		"timings":   {Timings: sender.Timings{DNS: -1, Connect: 1 << 62, TLS: 63, FirstByte: 64}},
+		"address":   {RemoteAddr: "a"},
+		"one-sided": {ResponseHeaders: http.Header{"": {"", ""}, "Lower": {strings.Repeat("x", 20_000)}, "X-\xff": {"\x00"}}},
+		"no values": {RequestHeaders: http.Header{"Content-Type": nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !hasDetail(&a) {
+				t.Fatal("there is nothing to keep")
+			}
+			detail := appendDetail(nil, &a)
+			var got sender.Attempt
+			if err := decodeDetail(&got, detail, false); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(detailOf(a), got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("detail (-want +got):\n%s", diff)
+			}
+			want := sender.Attempt{Timings: a.Timings, RemoteAddr: a.RemoteAddr}
+			got = sender.Attempt{}
+			if err := decodeDetail(&got, detail, true); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("detail without headers (-want +got):\n%s", diff)
+			}
+			for n := 1; n < len(detail); n++ {
+				if err := decodeDetail(&got, detail[:n], false); !errors.Is(err, errDetail) {
+					t.Fatalf("the first %d bytes of %d are read: %v", n, len(detail), err)
+				}
+			}
+		})
+	}
+	plain := *delivered.Attempt
+	if hasDetail(&plain) {
+		t.Error("an attempt without a detail has one")
+	}
+}
+
+// TestDetailStays guards the numbers of header names: what was written is read
+// for ever.
+func TestDetailStays(t *testing.T) {
+	names := map[int]string{1: "Content-Type", 2: "User-Agent", 9: "Date", 15: "X-Request-Id", 28: "Retry-After", 48: "Allow"}
+	for number, name := range names {
+		if headerNames[number-1] != name {
+			t.Errorf("header %d is %s, want %s", number, headerNames[number-1], name)
+		}
+	}
+	// Version 1; 1, 2, 3 and 4 ns; "a:1"; Date: x; and My: y, z.
+	detail, err := hex.DecodeString("01" + "02040608" + "03613a31" + "01" + "09" + "0101" + "78" + "01" + "00" + "024d79" + "02" + "0179" + "017a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sender.Attempt{
+		Timings: sender.Timings{DNS: 1, Connect: 2, TLS: 3, FirstByte: 4}, RemoteAddr: "a:1",
+		RequestHeaders: http.Header{"Date": {"x"}}, ResponseHeaders: http.Header{"My": {"y", "z"}},
+	}
+	var got sender.Attempt
+	if err := decodeDetail(&got, detail, false); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("detail (-want +got):\n%s", diff)
+	}
+}
+
+// TestDetailDamaged: an attempt that cannot be read is an error, not another
+// attempt.
+func TestDetailDamaged(t *testing.T) {
+	s := openTemp(t)
+	publications := batch(1, 0, "a")
+	put(t, s, publications)
+	outcome, whole := delivered, wholeAttempt()
+	outcome.Attempt = &whole
+	settleAll(t, s, publications, "a", outcome)
+	path := s.Path()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, path, "UPDATE attempts SET detail = x'0102'")
+	s, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Event(background, "", publications[0].Events[0].Event.ID); !errors.Is(err, errDetail) || !strings.Contains(err.Error(), path) {
+		t.Errorf("Event = %v, want an error that names the file", err)
+	}
+	if _, err := s.Deliveries(background, sender.DeliveryQuery{Limit: 1}); !errors.Is(err, errDetail) {
+		t.Errorf("Deliveries = %v, want errDetail", err)
+	}
+}
+
+// FuzzDetail reads any bytes without harm, and what it reads can be written
+// and read again.
+func FuzzDetail(f *testing.F) {
+	whole := wholeAttempt()
+	f.Add(appendDetail(nil, &whole))
+	f.Add([]byte{})
+	f.Add([]byte{detailVersion, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{detailVersion, 0, 0, 0, 0, 0, 2, 1, 0, 1, 0, 0})
+	f.Add([]byte{detailVersion, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Fuzz(func(t *testing.T, detail []byte) {
+		var a, again sender.Attempt
+		err := decodeDetail(&a, detail, false)
+		if err != nil {
+			if !errors.Is(err, errDetail) {
+				t.Fatalf("%x: %v", detail, err)
+			}
+			return
+		}
+		if err := decodeDetail(&again, appendDetail(nil, &a), false); err != nil {
+			t.Fatalf("%x is read, but not what is written then: %v", detail, err)
+		}
+		if diff := cmp.Diff(a, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("%x is read otherwise the second time (-want +got):\n%s", detail, diff)
+		}
+	})
+}
