@@ -29,6 +29,12 @@ var errTimeout = errors.New("no complete answer in time")
 // userAgent is sent with every delivery.
 var userAgent = "caddy-webhooks/" + moduleVersion()
 
+// Values of headers that most deliveries have. Nobody changes them.
+var (
+	userAgentHeader = []string{userAgent}
+	jsonHeader      = []string{"application/json"}
+)
+
 // moduleVersion is the version of this module in the running program.
 func moduleVersion() string {
 	const path = "github.com/manysends/caddy-webhooks"
@@ -70,29 +76,56 @@ type result struct {
 
 // attempt delivers once.
 func (s *Sender) attempt(t *target, d *Delivery) result {
-	start := s.clock.Now()
-	r := result{attempt: Attempt{Number: d.Attempts + 1, StartedAt: start}, under: s.current.Load()}
-	a := &r.attempt
+	r := result{under: s.current.Load()}
+	ctx, traceParent, end := s.tracing.startAttempt(s.attempts, d.Event, t.id, d.Attempts+1)
+	p := s.post(ctx, r.under.transport, t, d.Event, traceParent)
+	r.attempt, r.retryAfter = p.attempt, p.retryAfter
+	r.attempt.Number = d.Attempts + 1
+	if r.abandoned = p.err != nil && s.attempts.Err() != nil; r.abandoned {
+		end(nil)
+	} else {
+		end(&r.attempt)
+	}
+	return r
+}
 
-	ctx, cancel := context.WithCancelCause(s.attempts)
+// posted is how the posting of an event went.
+type posted struct {
+	attempt    Attempt
+	retryAfter time.Duration // what the endpoint asked for
+	err        error         // why there is no complete answer
+	request    *http.Request
+	exchange   *exchange
+}
+
+// post makes one signed request of an event, and judges the answer.
+func (s *Sender) post(parent context.Context, transport *http.Transport, t *target, e *webhook.Event, traceParent string) (p posted) {
+	start := s.clock.Now()
+	a := &p.attempt
+	a.StartedAt = start
+
+	ctx, cancel := context.WithCancelCause(parent)
 	stop := s.clock.AfterFunc(t.timeout, func() { cancel(errTimeout) })
 	defer func() {
 		stop()
 		cancel(nil)
 	}()
+	ctx, p.exchange = watch(ctx, s.clock, start)
+	p.request = newRequest(ctx, t, e, traceParent, start)
 
-	resp, err := r.under.transport.RoundTrip(newRequest(ctx, t, d.Event, start)) //nolint:bodyclose // readResponse closes it
+	resp, err := transport.RoundTrip(p.request) //nolint:bodyclose // readResponse closes it
 	if err == nil {
 		a.StatusCode = resp.StatusCode
+		a.ResponseHeaders = keptHeaders(resp.Header)
 		a.ResponseBody, err = readResponse(resp.Body)
 	}
 	end := s.clock.Now()
 	a.Duration = webhook.Duration(end.Sub(start))
+	var sent bool
+	if a.Timings, a.RemoteAddr, sent = p.exchange.end(end); sent {
+		a.RequestHeaders = t.shownHeaders(p.request.Header)
+	}
 	if err != nil {
-		if s.attempts.Err() != nil {
-			r.abandoned = true
-			return r
-		}
 		a.Verdict = VerdictRetry
 		if errors.Is(err, ErrBlocked) {
 			a.Verdict = VerdictBlocked
@@ -100,17 +133,27 @@ func (s *Sender) attempt(t *target, d *Delivery) result {
 		if errors.Is(context.Cause(ctx), errTimeout) {
 			err = fmt.Errorf("%w: the limit is %s", errTimeout, t.timeout)
 		}
+		p.err = err
 		a.Error = shortened(err.Error())
-		return r
+		return p
 	}
-	a.Verdict, r.retryAfter = judge(resp.StatusCode, resp.Header, end)
+	a.Verdict, p.retryAfter = judge(resp.StatusCode, resp.Header, end)
 	if a.Verdict != VerdictSucceeded {
 		a.Error = fmt.Sprintf("the endpoint answered %d", resp.StatusCode)
 		if resp.StatusCode/100 == 3 {
 			a.Error += ": redirects are not followed, so set the endpoint's URL to the final one"
 		}
 	}
-	return r
+	return p
+}
+
+// answerSize is how many bytes of the endpoint's answer the attempt holds.
+func (a *Attempt) answerSize() int {
+	size := len(a.ResponseBody)
+	for name, values := range a.ResponseHeaders {
+		size += headerSize(name, values)
+	}
+	return size
 }
 
 // shortened cuts an error that quotes a peer at length.
@@ -122,17 +165,20 @@ func shortened(s string) string {
 }
 
 // newRequest makes the signed request of one attempt.
-func newRequest(ctx context.Context, t *target, e *webhook.Event, now time.Time) *http.Request {
+func newRequest(ctx context.Context, t *target, e *webhook.Event, traceParent string, now time.Time) *http.Request {
 	const room = 256 // for all of the envelope but the data
-	body, contentType := t.format.AppendBody(make([]byte, 0, len(e.Data)+room), e, t.bodySecret)
+	body, contentType := t.format.AppendBody(make([]byte, 0, len(e.Data)+room), e, t.bodySecretAt(now))
 	header := make(http.Header, 8+len(t.headers))
-	header["User-Agent"] = []string{userAgent}
+	header["User-Agent"] = userAgentHeader
 	for name, values := range t.headers {
 		header[name] = values
 	}
-	header["Content-Type"] = []string{contentType}
-	if e.TraceParent != "" {
-		header["Traceparent"] = []string{e.TraceParent}
+	header["Content-Type"] = jsonHeader
+	if contentType != jsonHeader[0] {
+		header["Content-Type"] = []string{contentType}
+	}
+	if traceParent != "" {
+		header["Traceparent"] = []string{traceParent}
 	}
 	if t.authorization != "" {
 		header["Authorization"] = []string{t.authorization}
@@ -141,7 +187,7 @@ func newRequest(ctx context.Context, t *target, e *webhook.Event, now time.Time)
 	// may be sent again over a new connection when a kept one turns out to
 	// have been closed by the server: receivers know it by its webhook-id.
 	header["Idempotency-Key"] = nil
-	webhook.SetHeaders(header, t.signers, e.ID, now, body)
+	webhook.SetHeaders(header, t.signersAt(now), e.ID, now, body)
 	req := &http.Request{
 		Method:        http.MethodPost,
 		URL:           t.url,

@@ -30,14 +30,18 @@ type sink struct {
 	url  string
 	got  atomic.Int64
 	each func()
+	body func([]byte) // is given the body of every request, if it is not nil
 }
 
-func newSink(b testing.TB) *sink {
+func newSink(b testing.TB) *sink { return newSinkFor(b, nil) }
+
+// newSinkFor makes a sink that hands on the bodies it gets.
+func newSinkFor(b testing.TB, body func([]byte)) *sink {
 	listener, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := &sink{url: "http://" + listener.Addr().String() + "/"}
+	s := &sink{url: "http://" + listener.Addr().String() + "/", body: body}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for {
@@ -77,6 +81,13 @@ func (s *sink) serve(conn net.Conn) {
 				}
 			}
 		}
+		if s.body != nil {
+			body, err := in.Peek(length) // which must fit into the buffer
+			if err != nil {
+				return
+			}
+			s.body(body)
+		}
 		if _, err := in.Discard(length); err != nil {
 			return
 		}
@@ -91,9 +102,12 @@ func (s *sink) serve(conn net.Conn) {
 }
 
 // publishers runs b.N publications from 64 goroutines.
-func publishers(b *testing.B, publish func() error) {
+func publishers(b *testing.B, publish func() error) { publishN(b, b.N, publish) }
+
+// publishN runs n publications from 64 goroutines.
+func publishN(b *testing.B, n int, publish func() error) {
 	var left atomic.Int64
-	left.Store(int64(b.N))
+	left.Store(int64(n))
 	var all sync.WaitGroup
 	for range benchPublishers {
 		all.Go(func() {

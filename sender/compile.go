@@ -8,21 +8,36 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
+// maxConcurrency bounds how many attempts may be under way at once for one
+// endpoint.
+const maxConcurrency = 1024
+
 // snapshot is a configuration made ready for use. It never changes.
 type snapshot struct {
-	catalogue *webhook.Catalogue
-	guard     *guard
-	transport *http.Transport // set by the sender: it outlives a change of something else
-	egress    Egress
-	retention time.Duration
-	memory    int64
-	targets   map[string]*target
-	byTenant  map[string][]*target
+	catalogue    *webhook.Catalogue
+	guard        *guard
+	transport    *http.Transport // set by the sender: it outlives a change of something else
+	egress       Egress
+	schedule     schedule
+	retention    time.Duration
+	disableAfter time.Duration // negative: never
+	memory       int64
+	maxBacklog   int64 // 0: no limit
+	maxSize      int64 // 0: no limit
+	sealer       *sealer
+	targets      []*target // the endpoints of the configuration
+}
+
+// schedule is the waits and the timeout of endpoints that set none.
+type schedule struct {
+	retry   []time.Duration
+	timeout time.Duration
 }
 
 // target is an endpoint made ready for use. It never changes.
@@ -30,35 +45,28 @@ type target struct {
 	id          string
 	tenant      string
 	config      Endpoint
+	managed     bool   // made at run time, not in the configuration
+	label       string // in metrics
+	active      bool
+	refused     error // why nothing may be sent to its URL; nil: it may
 	url         *url.URL
 	patterns    []webhook.Pattern
-	signers     []webhook.Signer
-	bodySecret  *webhook.Secret // the newest, for the signature in the body
+	filter      *filter
+	signers     signers
 	format      webhook.Format
 	rate        *webhook.Rate
 	concurrency int
 	strict      bool
 	headers     http.Header
-	retry       []time.Duration
-	timeout     time.Duration
+	schedule
 
 	authorization string // from the user name and password in the URL
-}
-
-// changed tells whether the endpoint, or the rules on where it may connect,
-// are others than before.
-func (s *snapshot) changed(before *snapshot, id string) bool {
-	a, b := before.targets[id], s.targets[id]
-	if a == nil || b == nil {
-		return a != b
-	}
-	return !reflect.DeepEqual(a.config, b.config) || !reflect.DeepEqual(before.egress, s.egress)
 }
 
 // same tells whether the endpoint is configured as another one is; nil is an
 // endpoint that is not configured.
 func (t *target) same(other *target) bool {
-	return t == other || t != nil && other != nil && reflect.DeepEqual(t.config, other.config)
+	return t == other || t != nil && other != nil && t.active == other.active && reflect.DeepEqual(t.config, other.config)
 }
 
 // wants tells whether the endpoint subscribes to the event type.
@@ -88,114 +96,165 @@ func compileConfig(c *Config) (*snapshot, error) {
 	if err := checkSchedule(c.Retry, c.Timeout); err != nil {
 		return nil, err
 	}
-	if c.Retention < 0 {
-		return nil, fmt.Errorf("retention: %s is negative: write a time such as 30d", c.Retention)
-	}
-	if c.Memory < 0 {
-		return nil, fmt.Errorf("memory: %d bytes is negative: leave it out for %d", c.Memory, DefaultMemory)
+	if err := checkLimits(c); err != nil {
+		return nil, err
 	}
 	g, err := newGuard(c.Egress)
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{
-		catalogue: catalogue,
-		guard:     g,
-		egress:    Egress{Allow: slices.Clone(c.Egress.Allow), AllowHTTP: c.Egress.AllowHTTP, Proxy: c.Egress.Proxy},
-		retention: time.Duration(orDefault(c.Retention, webhook.Duration(DefaultRetention))),
-		memory:    orDefault(c.Memory, DefaultMemory),
-		targets:   make(map[string]*target, len(c.Endpoints)),
-		byTenant:  make(map[string][]*target),
+	sealer, err := newSealer(c.EncryptionKeys)
+	if err != nil {
+		return nil, fmt.Errorf("encryption_key: %w", err)
 	}
+	s := &snapshot{
+		catalogue:    catalogue,
+		guard:        g,
+		egress:       Egress{Allow: slices.Clone(c.Egress.Allow), AllowHTTP: c.Egress.AllowHTTP, Proxy: c.Egress.Proxy},
+		schedule:     scheduleOf(c.Retry, c.Timeout, schedule{}),
+		retention:    time.Duration(orDefault(c.Retention, webhook.Duration(DefaultRetention))),
+		disableAfter: time.Duration(orDefault(c.DisableAfter, webhook.Duration(DefaultDisableAfter))),
+		memory:       orDefault(c.Memory, DefaultMemory),
+		maxBacklog:   c.MaxBacklog,
+		maxSize:      c.MaxSize,
+		sealer:       sealer,
+	}
+	ids := make(map[string]struct{}, len(c.Endpoints))
 	for i := range c.Endpoints {
-		t, err := compileEndpoint(c, &c.Endpoints[i], g)
+		e := &c.Endpoints[i]
+		t, err := s.compileConfigured(e)
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := s.targets[t.id]; twice {
+		if _, twice := ids[t.id]; twice {
 			return nil, fmt.Errorf("endpoint %s: there are two of this name: rename one", t.id)
 		}
-		s.targets[t.id] = t
-		s.byTenant[t.tenant] = append(s.byTenant[t.tenant], t)
+		ids[t.id] = struct{}{}
+		s.targets = append(s.targets, t)
 	}
 	return s, nil
 }
 
-// compileEndpoint makes one endpoint ready. Its errors name the endpoint and
-// the field.
-func compileEndpoint(c *Config, e *Endpoint, g *guard) (*target, error) {
+// checkLimits says what is wrong with the numbers of a configuration.
+func checkLimits(c *Config) error {
+	switch {
+	case c.Retention < 0:
+		return fmt.Errorf("retention: %s is negative: write a time such as 30d", c.Retention)
+	case c.Memory < 0:
+		return fmt.Errorf("memory: %d bytes is negative: leave it out for %d", c.Memory, DefaultMemory)
+	case c.DisableAfter < 0 && c.DisableAfter != -1:
+		return fmt.Errorf("disable_after: %s is negative: write a time such as 5d, or -1 for never", c.DisableAfter)
+	case c.MaxBacklog < 0:
+		return fmt.Errorf("max_backlog: %d is negative: leave it out for no limit", c.MaxBacklog)
+	case c.MaxSize < 0:
+		return fmt.Errorf("max_size: %d bytes is negative: leave it out for no limit", c.MaxSize)
+	}
+	return nil
+}
+
+// scheduleOf is the waits and the timeout that are set, and for those that are
+// not the others, or else the defaults.
+func scheduleOf(retry []webhook.Duration, timeout webhook.Duration, otherwise schedule) schedule {
+	s := schedule{retry: otherwise.retry, timeout: orDefault(time.Duration(timeout), orDefault(otherwise.timeout, DefaultTimeout))}
+	if len(retry) == 0 && len(s.retry) == 0 {
+		retry = DefaultRetry()
+	}
+	if len(retry) > 0 {
+		s.retry = make([]time.Duration, len(retry))
+		for i, d := range retry {
+			s.retry[i] = time.Duration(d)
+		}
+	}
+	return s
+}
+
+// compileConfigured makes an endpoint of the configuration ready. Its errors
+// name the endpoint and the field.
+func (s *snapshot) compileConfigured(e *Endpoint) (*target, error) {
 	if err := checkEndpointID(e.ID); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("endpoint id: %w", err)
 	}
-	wrong := func(field string, err error) error { return fmt.Errorf("endpoint %s: %s: %w", e.ID, field, err) }
-
-	u, err := g.checkURL(e.URL)
-	if err != nil {
-		return nil, wrong("url", err)
+	if strings.HasPrefix(e.ID, managedPrefix) {
+		return nil, fmt.Errorf("endpoint id: %q begins with %q, as those that are made at run time do: choose another", e.ID, managedPrefix)
 	}
-	t := &target{id: e.ID, tenant: e.Tenant, config: e.clone(), url: u, authorization: basicAuthorization(u.User)}
-
-	patterns := e.Events
-	if len(patterns) == 0 {
-		patterns = []string{"*"}
-	}
-	for _, s := range patterns {
-		p, err := webhook.ParsePattern(s)
-		if err != nil {
-			return nil, wrong("events", err)
-		}
-		t.patterns = append(t.patterns, p)
-	}
+	secrets := make([]EndpointSecret, len(e.Secrets))
 	for i, text := range e.Secrets {
-		if text == "" {
-			return nil, wrong("secrets", fmt.Errorf("secret %d is empty: set it, or leave it out to send unsigned deliveries", i+1))
-		}
-		signer, err := webhook.ParseSigner(text)
-		if err != nil {
-			return nil, wrong("secrets", err)
-		}
-		t.signers = append(t.signers, signer)
-		if secret, ok := signer.(*webhook.Secret); ok && t.bodySecret == nil {
-			t.bodySecret = secret
-		}
+		secrets[i].Secret = text
+	}
+	t, err := s.compileEndpoint(e, secrets)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint %s: %w", e.ID, err)
+	}
+	t.active = true
+	return t, nil
+}
+
+// compileEndpoint makes an endpoint ready that signs with the secrets given,
+// whatever it says itself. Errors are a [*FieldError].
+func (s *snapshot) compileEndpoint(e *Endpoint, secrets []EndpointSecret) (*target, error) {
+	u, err := s.guard.checkURL(e.URL)
+	if err != nil {
+		return nil, &FieldError{"url", err}
+	}
+	t := &target{id: e.ID, tenant: e.Tenant, label: e.ID, config: e.clone(), url: u, authorization: basicAuthorization(u.User)}
+	if len(e.Tenant) > maxTenant {
+		return nil, &FieldError{"tenant", fmt.Errorf("it has %d bytes: use at most %d", len(e.Tenant), maxTenant)}
+	}
+	if t.patterns, err = compilePatterns(e.Events); err != nil {
+		return nil, &FieldError{"events", err}
+	}
+	if t.filter, err = compileFilter(e.Filter); err != nil {
+		return nil, &FieldError{"filter", err}
+	}
+	if t.signers, err = compileSigners(secrets); err != nil {
+		return nil, &FieldError{"secrets", err}
 	}
 	if t.format, err = webhook.ParseFormat(string(e.Format)); err != nil {
-		return nil, wrong("format", err)
+		return nil, &FieldError{"format", err}
 	}
 	if e.Rate != nil {
 		if err := e.Rate.Validate(); err != nil {
-			return nil, wrong("rate", err)
+			return nil, &FieldError{"rate", err}
 		}
 		t.rate = t.config.Rate
 	}
-	if e.Concurrency < 0 {
-		return nil, wrong("concurrency", fmt.Errorf("%d is negative: leave it out for %d", e.Concurrency, DefaultConcurrency))
+	switch {
+	case e.Concurrency < 0:
+		return nil, &FieldError{"concurrency", fmt.Errorf("%d is negative: leave it out for %d", e.Concurrency, DefaultConcurrency)}
+	case e.Concurrency > maxConcurrency:
+		return nil, &FieldError{"concurrency", fmt.Errorf("%d is much: use at most %d", e.Concurrency, maxConcurrency)}
 	}
 	t.concurrency = orDefault(e.Concurrency, DefaultConcurrency)
 	if t.strict, err = parseOrdering(e); err != nil {
-		return nil, wrong("ordering", err)
+		return nil, &FieldError{"ordering", err}
 	}
 	if t.strict {
 		t.concurrency = 1
 	}
 	if t.headers, err = compileHeaders(e.Headers); err != nil {
-		return nil, wrong("headers", err)
+		return nil, &FieldError{"headers", err}
 	}
 	if err := checkSchedule(e.Retry, e.Timeout); err != nil {
-		return nil, fmt.Errorf("endpoint %s: %w", e.ID, err)
+		return nil, err
 	}
-	retry := e.Retry
-	if len(retry) == 0 {
-		retry = c.Retry
-	}
-	if len(retry) == 0 {
-		retry = DefaultRetry()
-	}
-	for _, d := range retry {
-		t.retry = append(t.retry, time.Duration(d))
-	}
-	t.timeout = time.Duration(orDefault(e.Timeout, orDefault(c.Timeout, webhook.Duration(DefaultTimeout))))
+	t.schedule = scheduleOf(e.Retry, e.Timeout, s.schedule)
 	return t, nil
+}
+
+// compilePatterns parses the event types that an endpoint subscribes to.
+func compilePatterns(events []string) ([]webhook.Pattern, error) {
+	if len(events) == 0 {
+		events = []string{"*"}
+	}
+	patterns := make([]webhook.Pattern, len(events))
+	for i, s := range events {
+		p, err := webhook.ParsePattern(s)
+		if err != nil {
+			return nil, err
+		}
+		patterns[i] = p
+	}
+	return patterns, nil
 }
 
 // basicAuthorization is the value of the Authorization header for the user name
@@ -237,13 +296,13 @@ func parseOrdering(e *Endpoint) (strict bool, err error) {
 
 func checkEndpointID(id string) error {
 	if id == "" || len(id) > 128 {
-		return fmt.Errorf("endpoint id: it has %d characters: use 1 to 128", len(id))
+		return fmt.Errorf("it has %d characters: use 1 to 128", len(id))
 	}
 	for i := range len(id) {
 		switch c := id[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-', c == ':', c == '.':
 		default:
-			return fmt.Errorf("endpoint id: %q holds the character %q: use letters, digits, \"_\", \"-\", \".\" and \":\" only", id, c)
+			return fmt.Errorf("%q holds the character %q: use letters, digits, \"_\", \"-\", \".\" and \":\" only", id, c)
 		}
 	}
 	return nil

@@ -191,7 +191,7 @@ func TestCompileDefaults(t *testing.T) {
 	if s.retention != DefaultRetention || s.memory != DefaultMemory || !s.catalogue.Knows("message.created") {
 		t.Errorf("retention %s, memory %d, knows message.created %t", s.retention, s.memory, s.catalogue.Knows("message.created"))
 	}
-	e := s.targets["crm"]
+	e := s.targets[0]
 	var retry []time.Duration
 	for _, d := range DefaultRetry() {
 		retry = append(retry, time.Duration(d))
@@ -215,7 +215,7 @@ func TestCompilePrecedence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	common, own := s.targets["crm"], s.targets["own"]
+	common, own := s.targets[0], s.targets[1]
 	if common.timeout != time.Minute || !cmp.Equal(common.retry, []time.Duration{time.Minute}) {
 		t.Errorf("common: timeout %s, retry %s", common.timeout, common.retry)
 	}
@@ -225,8 +225,8 @@ func TestCompilePrecedence(t *testing.T) {
 	if own.wants("conversation.created") || !own.wants("message.deleted") || !own.wants("label.created") || own.wants("label.deleted") {
 		t.Error("the event patterns select the wrong types")
 	}
-	if len(own.signers) != 2 || own.bodySecret != own.signers[0] {
-		t.Errorf("%d signers, the body's is not the newest", len(own.signers))
+	if signers := own.signersAt(time.Now()); len(signers) != 2 || own.bodySecretAt(time.Now()) != signers[0] {
+		t.Errorf("%d signers, the body's is not the newest", len(signers))
 	}
 }
 
@@ -262,10 +262,10 @@ func TestCompileKeepsNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !after.changed(before, "crm") {
+			if after.targets[0].same(before.targets[0]) && cmp.Equal(after.egress, before.egress) {
 				t.Error("the change was not noticed")
 			}
-			if after.changed(after, "crm") {
+			if !after.targets[0].same(after.targets[0]) {
 				t.Error("a configuration is another than itself")
 			}
 		})

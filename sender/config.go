@@ -21,7 +21,8 @@ type Config struct {
 	// ManySends catalogue, [webhook.ManySendsEventTypes].
 	EventTypes []webhook.EventType `json:"event_types,omitempty"`
 
-	// Endpoints are the subscriptions. They are read-only at run time.
+	// Endpoints are subscriptions that are read-only at run time, beside those
+	// that are made with [Sender.CreateEndpoint].
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 
 	// Retry is how long to wait after each failed attempt, in turn; when it is
@@ -40,6 +41,28 @@ type Config struct {
 	// Egress says which addresses deliveries may connect to.
 	Egress Egress `json:"egress,omitzero"`
 
+	// DisableAfter is how long an endpoint may go without a success, and with
+	// failures, before it is disabled; see [StateDisabled]. -1 means never.
+	// Default: 5d.
+	DisableAfter webhook.Duration `json:"disable_after,omitzero"`
+
+	// MaxBacklog is how many deliveries may be pending, over all endpoints.
+	// When there are as many, further events are refused until there are fewer;
+	// what was accepted is safe. Default: no limit.
+	MaxBacklog int64 `json:"max_backlog,omitempty"`
+
+	// MaxSize is how large the store may grow, in bytes. When it is larger,
+	// finished events are deleted before their retention ends, the oldest
+	// first; when that does not help, further events are refused. Default: no
+	// limit.
+	MaxSize int64 `json:"max_size,omitempty"`
+
+	// EncryptionKeys seal the endpoints that are made at run time, with their
+	// secrets, in the store (AES-256-GCM): base64 of 32 random bytes each, the
+	// newest first. All of them open; the first one seals. Default: they are
+	// stored in the clear, in a file that only its owner can read.
+	EncryptionKeys []string `json:"encryption_keys,omitempty"`
+
 	// Memory bounds the deliveries that wait in memory, in bytes of their
 	// events; what is over waits in the store. Default: 64 MiB.
 	Memory int64 `json:"memory,omitempty"`
@@ -47,10 +70,11 @@ type Config struct {
 
 // The defaults of [Config] and [Endpoint].
 const (
-	DefaultTimeout     = 30 * time.Second
-	DefaultRetention   = 30 * 24 * time.Hour
-	DefaultConcurrency = 16
-	DefaultMemory      = 64 << 20
+	DefaultTimeout      = 30 * time.Second
+	DefaultRetention    = 30 * 24 * time.Hour
+	DefaultConcurrency  = 16
+	DefaultDisableAfter = 5 * 24 * time.Hour
+	DefaultMemory       = 64 << 20
 )
 
 // DefaultRetry is the default retry schedule: that of Standard Webhooks,
@@ -74,10 +98,10 @@ func (c *Config) Validate() error {
 // configuration or an endpoint sets.
 func checkSchedule(retry []webhook.Duration, timeout webhook.Duration) error {
 	if i := slices.IndexFunc(retry, func(d webhook.Duration) bool { return d <= 0 }); i >= 0 {
-		return fmt.Errorf("retry: wait %d is %s: every wait must be longer than zero, such as 5s", i+1, retry[i])
+		return &FieldError{"retry", fmt.Errorf("wait %d is %s: every wait must be longer than zero, such as 5s", i+1, retry[i])}
 	}
 	if timeout < 0 {
-		return fmt.Errorf("timeout: %s is negative: write a time such as 30s", timeout)
+		return &FieldError{"timeout", fmt.Errorf("%s is negative: write a time such as 30s", timeout)}
 	}
 	return nil
 }

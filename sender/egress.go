@@ -7,8 +7,14 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+
+	"github.com/manysends/caddy-webhooks/egress"
 )
 
 // Egress says which addresses deliveries may connect to. By default only
@@ -35,51 +41,8 @@ type Egress struct {
 // refuse. The message names the host, the address and the rule.
 var ErrBlocked = errors.New("blocked by the egress rules")
 
-// forbidden are the ranges that are refused unless opened by name, each with
-// the rule as it is told to people. Sources: the IANA special-purpose address
-// registries for IPv4 and IPv6 (RFC 6890 and its updates).
-var forbidden = []struct {
-	prefix netip.Prefix
-	rule   string
-}{
-	{netip.MustParsePrefix("0.0.0.0/8"), "this network"},
-	{netip.MustParsePrefix("10.0.0.0/8"), "private"},
-	{netip.MustParsePrefix("100.64.0.0/10"), "shared address space (CGNAT)"},
-	{netip.MustParsePrefix("127.0.0.0/8"), "loopback"},
-	{netip.MustParsePrefix("169.254.0.0/16"), "link-local and metadata"},
-	{netip.MustParsePrefix("172.16.0.0/12"), "private"},
-	{netip.MustParsePrefix("192.0.0.0/24"), "reserved for protocols"},
-	{netip.MustParsePrefix("192.0.2.0/24"), "documentation"},
-	{netip.MustParsePrefix("192.88.99.0/24"), "6to4 relay"},
-	{netip.MustParsePrefix("192.168.0.0/16"), "private"},
-	{netip.MustParsePrefix("198.18.0.0/15"), "benchmarking"},
-	{netip.MustParsePrefix("198.51.100.0/24"), "documentation"},
-	{netip.MustParsePrefix("203.0.113.0/24"), "documentation"},
-	{netip.MustParsePrefix("224.0.0.0/4"), "multicast"},
-	{netip.MustParsePrefix("240.0.0.0/4"), "reserved and broadcast"},
-	{netip.MustParsePrefix("::/128"), "unspecified"},
-	{netip.MustParsePrefix("::1/128"), "loopback"},
-	{netip.MustParsePrefix("::/96"), "IPv4-compatible"},
-	{netip.MustParsePrefix("64:ff9b:1::/48"), "local-use NAT64"},
-	{netip.MustParsePrefix("100::/64"), "discard-only"},
-	{netip.MustParsePrefix("100:0:0:1::/64"), "dummy"},
-	{netip.MustParsePrefix("2001::/23"), "reserved for protocols"},
-	{netip.MustParsePrefix("2001:db8::/32"), "documentation"},
-	{netip.MustParsePrefix("3fff::/20"), "documentation"},
-	{netip.MustParsePrefix("5f00::/16"), "segment routing"},
-	{netip.MustParsePrefix("fc00::/7"), "unique local (private)"},
-	{netip.MustParsePrefix("fe80::/10"), "link-local"},
-	{netip.MustParsePrefix("fec0::/10"), "site-local"},
-	{netip.MustParsePrefix("ff00::/8"), "multicast"},
-}
-
-// globalUnicast is the only range of IPv6 that is routed on the internet, with
-// the NAT64 range beside it.
-var (
-	globalUnicast = netip.MustParsePrefix("2000::/3")
-	nat64         = netip.MustParsePrefix("64:ff9b::/96")
-	sixToFour     = netip.MustParsePrefix("2002::/16")
-)
+// errNoAddress is wrapped by the error of a host that exists and has no address.
+var errNoAddress = errors.New("has no address")
 
 // guard decides which connections may be made. It is consulted at dial time,
 // after names are resolved, by everything that connects to an endpoint.
@@ -87,6 +50,7 @@ type guard struct {
 	allowHTTP bool
 	prefixes  []netip.Prefix
 	hosts     map[string]struct{}
+	proxy     string // host and port of the forward proxy, if there is one
 
 	// lookup and dial are the network; tests bring their own.
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -104,11 +68,10 @@ func newGuard(e Egress) (*guard, error) {
 		dial: dialer.DialContext,
 	}
 	if e.Proxy != "" {
-		through, err := throughProxy(e.Proxy, g.dial)
-		if err != nil {
+		var err error
+		if g.dial, g.proxy, err = throughProxy(e.Proxy, g.dial); err != nil {
 			return nil, fmt.Errorf("egress proxy: %w", err)
 		}
-		g.dial = through
 	}
 	for _, s := range e.Allow {
 		if prefix, err := netip.ParsePrefix(s); err == nil {
@@ -135,7 +98,17 @@ func newGuard(e Egress) (*guard, error) {
 	return g, nil
 }
 
-func canonicalHost(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }
+// canonicalHost is a host as it is compared and looked up: in lower case,
+// without the dot of the root, and in ASCII as the transport makes it, which
+// turns "１２７.0.0.1" and the like into addresses.
+func canonicalHost(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		if ascii, err := idna.Lookup.ToASCII(s); err == nil {
+			s = ascii
+		}
+	}
+	return strings.ToLower(strings.TrimSuffix(s, "."))
+}
 
 // checkURL says whether a delivery to the URL could be allowed: its form, its
 // scheme and, where the host is an address, that. Names are judged when they
@@ -162,7 +135,12 @@ func (g *guard) checkURL(s string) (*url.URL, error) {
 	case u.Fragment != "":
 		return nil, fmt.Errorf("it has a fragment (#%s), which is never sent: remove it", u.Fragment)
 	}
-	if addr, err := netip.ParseAddr(u.Hostname()); err == nil {
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("there is no port %s: use one of 1 to 65535", port)
+		}
+	}
+	if addr, ok := addressOf(u.Hostname()); ok {
 		if err := g.check(u.Hostname(), addr); err != nil {
 			return nil, err
 		}
@@ -170,56 +148,55 @@ func (g *guard) checkURL(s string) (*url.URL, error) {
 	return u, nil
 }
 
+// addressOf is the address that a host is written as, if it is one.
+func addressOf(host string) (netip.Addr, bool) {
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		addr, err = netip.ParseAddr(canonicalHost(host))
+	}
+	return addr, err == nil
+}
+
 // check refuses an address of a host. The error wraps ErrBlocked.
 func (g *guard) check(host string, addr netip.Addr) error {
-	if _, open := g.hosts[canonicalHost(host)]; open {
+	rule, opening := g.judge(host, addr)
+	if rule == "" || opening != "" {
 		return nil
 	}
-	addr = addr.WithZone("").Unmap()
-	for _, p := range g.prefixes {
-		if p.Contains(addr) {
-			return nil
-		}
-	}
-	rule := forbiddenRule(addr)
-	if rule == "" {
-		return nil
-	}
+	addr = bare(addr)
 	if host == addr.String() {
 		return fmt.Errorf("%w: %s is %s: allow it in egress if that is meant", ErrBlocked, addr, rule)
 	}
 	return fmt.Errorf("%w: %s is at %s, which is %s: allow the host or the address in egress if that is meant", ErrBlocked, host, addr, rule)
 }
 
-// forbiddenRule names the rule that forbids an address, or is empty.
-func forbiddenRule(addr netip.Addr) string {
-	if addr.Is6() {
-		// Forms that carry an IPv4 address are judged by it as well.
-		raw := addr.As16()
-		var inner netip.Addr
-		switch {
-		case nat64.Contains(addr):
-			inner = netip.AddrFrom4([4]byte(raw[12:16]))
-		case sixToFour.Contains(addr):
-			inner = netip.AddrFrom4([4]byte(raw[2:6]))
-		}
-		if inner.IsValid() {
-			if rule := forbiddenRule(inner); rule != "" {
-				return "a form of " + inner.String() + ", " + rule
-			}
-			return ""
+// judge names the rule that forbids an address of a host, and what opens it all
+// the same; each is empty when there is none.
+func (g *guard) judge(host string, addr netip.Addr) (rule, opening string) {
+	addr = bare(addr)
+	if rule = egress.Rule(addr); rule == "" {
+		return "", ""
+	}
+	if host = canonicalHost(host); g.opens(host) {
+		return rule, host
+	}
+	for _, p := range g.prefixes {
+		if p.Contains(addr) {
+			return rule, p.String()
 		}
 	}
-	for _, f := range forbidden {
-		if f.prefix.Contains(addr) {
-			return f.rule
-		}
-	}
-	if addr.Is6() && !globalUnicast.Contains(addr) {
-		return "not global unicast"
-	}
-	return ""
+	return rule, ""
 }
+
+// opens tells whether a host is allowed by name.
+func (g *guard) opens(host string) bool {
+	_, open := g.hosts[host]
+	return open
+}
+
+// bare is an address without its zone, and without the form of IPv6 around an
+// IPv4 one.
+func bare(addr netip.Addr) netip.Addr { return addr.WithZone("").Unmap() }
 
 // dialContext connects to an address after checking all that its host resolves
 // to, and to no other than one that was checked. Errors wrap ErrBlocked when
@@ -229,29 +206,45 @@ func (g *guard) dialContext(ctx context.Context, network, address string) (net.C
 	if err != nil {
 		return nil, err
 	}
+	watched := dialFor(ctx)
 	var addrs []netip.Addr
-	if addr, err := netip.ParseAddr(host); err == nil {
+	if addr, ok := addressOf(host); ok {
 		addrs = []netip.Addr{addr}
-	} else if addrs, err = g.lookup(ctx, host); err != nil {
-		return nil, err
+		watched.lookedUp(addrs)
+	} else {
+		watched.begin(lookingUp)
+		addrs, err = g.lookup(ctx, host)
+		watched.lookedUp(addrs)
+		if err != nil {
+			return nil, err
+		}
 	}
 	for _, addr := range addrs {
 		if err := g.check(host, addr); err != nil {
 			return nil, err
 		}
 	}
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("%s %w", host, errNoAddress)
+	}
+	watched.begin(connecting)
+	conn, err := g.dialAny(ctx, network, addrs, port)
+	watched.connected(conn, err)
+	return conn, err
+}
+
+// dialAny connects to the first of the addresses that answers. The error is
+// that of the very first.
+func (g *guard) dialAny(ctx context.Context, network string, addrs []netip.Addr, port string) (net.Conn, error) {
 	var failed error
 	for i, addr := range addrs {
 		conn, err := g.dialOne(ctx, network, net.JoinHostPort(addr.Unmap().String(), port), len(addrs)-i)
 		if err == nil {
-			return conn, nil
+			return newNamedConn(conn), nil
 		}
 		if failed == nil {
 			failed = err
 		}
-	}
-	if failed == nil {
-		failed = fmt.Errorf("%s has no address", host)
 	}
 	return nil, failed
 }

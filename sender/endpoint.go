@@ -25,6 +25,13 @@ type Endpoint struct {
 	// Default: "*".
 	Events []string `json:"events,omitempty"`
 
+	// Filter is a CEL expression over event (the event type, a string) and data
+	// (the event's data) that says whether the endpoint gets an event, such as
+	// `data.priority == "high"`. An event that it cannot be worked out for, for
+	// want of a member it names, is not for this endpoint. Default: every event
+	// that Events selects.
+	Filter string `json:"filter,omitempty"`
+
 	// Secrets sign the deliveries, the newest first: "whsec_" (HMAC-SHA256) or
 	// "whsk_" (Ed25519). Every one adds a signature, so that the receiver can
 	// change over; the newest "whsec_" also makes the signature in the body.

@@ -1,6 +1,10 @@
 package sender
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -38,4 +42,15 @@ func (s *Sender) Unsettled() int {
 	s.settling.mu.Lock()
 	defer s.settling.mu.Unlock()
 	return len(s.settling.waiting) + s.settling.busy
+}
+
+// SetLookup replaces how the sender looks up hosts. No attempt may be under way.
+func (s *Sender) SetLookup(lookup func(ctx context.Context, host string) ([]netip.Addr, error)) {
+	s.current.Load().guard.lookup = lookup
+}
+
+// TrustRoots has the sender trust the certificates of a pool. No attempt may
+// have been made.
+func (s *Sender) TrustRoots(pool *x509.CertPool) {
+	s.current.Load().transport.TLSClientConfig = &tls.Config{RootCAs: pool}
 }

@@ -2,6 +2,7 @@ package sender
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +15,70 @@ import (
 var ownHeaders = []string{
 	"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Keep-Alive", "Proxy-Connection",
 	"Te", "Traceparent", "Trailer", "Transfer-Encoding", "Upgrade",
+}
+
+// maxHeadersKept bounds what is kept of an answer's headers, in bytes of names
+// and values.
+const maxHeadersKept = 8 << 10
+
+// hidden stands for a value that may be a credential.
+const hidden = "[hidden]"
+
+// hiddenHeader is the value of a header that is not shown. Nobody changes it.
+var hiddenHeader = []string{hidden}
+
+// shownHeaders are those of a request as they are shown to people: without the
+// values that the endpoint's owner has set, or those of his user name and
+// password. It shares values with sent.
+func (t *target) shownHeaders(sent http.Header) http.Header {
+	shown := make(http.Header, len(sent))
+	for name, values := range sent {
+		if len(values) > 0 { // or it is not sent
+			shown[name] = values
+		}
+	}
+	for name := range t.headers {
+		shown[name] = hiddenHeader
+	}
+	if t.authorization != "" {
+		shown["Authorization"] = hiddenHeader
+	}
+	return shown
+}
+
+// keptHeaders are those of an answer as they are kept: at most maxHeadersKept
+// of them, and without the values of cookies, which may open a session. It may
+// be the same map.
+func keptHeaders(h http.Header) http.Header {
+	size := 0
+	for name, values := range h {
+		size += headerSize(name, values)
+	}
+	_, cookies := h["Set-Cookie"]
+	if size <= maxHeadersKept && !cookies {
+		return h
+	}
+	kept := make(http.Header, len(h))
+	size = 0
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		values := h[name]
+		if name == "Set-Cookie" {
+			values = slices.Repeat(hiddenHeader, len(values))
+		}
+		if more := headerSize(name, values); size+more <= maxHeadersKept {
+			kept[name] = values
+			size += more
+		}
+	}
+	return kept
+}
+
+// headerSize is how many bytes a header has.
+func headerSize(name string, values []string) (n int) {
+	for _, value := range values {
+		n += len(name) + len(value)
+	}
+	return n
 }
 
 // compileHeaders checks the headers of an endpoint. Errors never hold a value,

@@ -87,13 +87,16 @@ func (i *Intake) publish(w http.ResponseWriter, r *http.Request) (receipts []Rec
 	if err == nil {
 		err = i.complete(events, r, batch)
 	}
-	if err != nil {
+	s, unavailable := i.Sender(r.Context())
+	switch {
+	case err != nil:
+		if unavailable == nil {
+			s.metrics.refused(refusedInvalid)
+		}
 		return nil, batch, publishStatus(err), err
-	}
-	s, err := i.Sender(r.Context())
-	if err != nil {
+	case unavailable != nil:
 		w.Header().Set("Retry-After", "1")
-		return nil, batch, http.StatusServiceUnavailable, err
+		return nil, batch, http.StatusServiceUnavailable, unavailable
 	}
 	receipts, err = s.publish(r.Context(), events)
 	if err != nil {
@@ -157,6 +160,10 @@ func (i *Intake) complete(events []webhook.Event, r *http.Request, batch bool) e
 func (s *Sender) refused(w http.ResponseWriter, err error) (status int, _ error) {
 	status = publishStatus(err)
 	if status < http.StatusInternalServerError {
+		return status, err
+	}
+	if errors.Is(err, ErrBacklog) {
+		w.Header().Set("Retry-After", "10")
 		return status, err
 	}
 	w.Header().Set("Retry-After", "5")

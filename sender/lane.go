@@ -31,13 +31,15 @@ type lane struct {
 	id string
 
 	mu      sync.Mutex
-	target  *target // nil when the configuration has no such endpoint
+	target  *target // nil when there is no such endpoint
+	deleted bool    // there was one, and its deliveries are to be cancelled
 	active  bool    // the sender is delivering
-	stopped string  // why the lane does not deliver until the endpoint changes
+	health  health
 
-	queues  [nKinds]queue
-	running [nKinds]int
-	started int // attempts, to give each kind its turns
+	queues   [nKinds]queue
+	running  [nKinds]int
+	underway map[int64]bool // events being attempted; true: to be cancelled after that
+	started  int            // attempts, to give each kind its turns
 
 	stored   [nKinds]time.Time // when the earliest in the store is due; zero: none
 	noted    [nKinds]time.Time // the same, learned while a claim was under way
@@ -53,40 +55,9 @@ type lane struct {
 }
 
 func newLane(s *Sender, id string, t *target, active bool) *lane {
-	l := &lane{s: s, id: id, active: active}
+	l := &lane{s: s, id: id, active: active, underway: make(map[int64]bool)}
 	l.setTarget(t)
 	return l
-}
-
-// retarget changes where and how the lane delivers, from the next attempt on.
-// A change of the endpoint gives it a fresh start.
-func (l *lane) retarget(t *target, changed bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.setTarget(t)
-	if changed {
-		l.stopped = ""
-		l.breaker = breaker{}
-		l.rest = time.Time{}
-	}
-	if t == nil {
-		l.unload()
-	}
-	l.pump()
-}
-
-func (l *lane) setTarget(t *target) {
-	l.target = t
-	switch {
-	case t == nil || t.rate == nil:
-		l.limiter = nil
-	case l.limiter == nil:
-		l.limiter = rate.NewLimiter(rate.Limit(t.rate.PerSecond()), t.rate.BurstSize())
-	default:
-		now := l.s.clock.Now()
-		l.limiter.SetLimitAt(now, rate.Limit(t.rate.PerSecond()))
-		l.limiter.SetBurstAt(now, t.rate.BurstSize())
-	}
 }
 
 // start lets the lane deliver.
@@ -124,12 +95,12 @@ func (l *lane) noteReturned(kind int, due time.Time) {
 	l.note(kind, due)
 }
 
-// noteUnblocked tells the lane that the store holds deliveries for it that were
-// blocked before.
-func (l *lane) noteUnblocked(due time.Time) {
+// noteStored tells the lane that the store holds deliveries of a kind for it
+// that it did not hold before.
+func (l *lane) noteStored(kind int, due time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.note(again, due)
+	l.note(kind, due)
 }
 
 func (l *lane) note(kind int, due time.Time) {
@@ -161,7 +132,9 @@ func (l *lane) keeps(d *Delivery) bool {
 }
 
 // open tells that there is somewhere to deliver to, and that it is to be done.
-func (l *lane) open() bool { return l.active && l.target != nil && l.stopped == "" }
+func (l *lane) open() bool {
+	return l.active && l.target != nil && l.target.active && l.health.Disabled == ""
+}
 
 // resting tells that the lane makes no attempt for the time being.
 func (l *lane) resting() bool {
@@ -218,6 +191,10 @@ func (l *lane) unload() {
 
 // putBack lets go of a delivery that has not been attempted after all.
 func (l *lane) putBack(kind int, d *Delivery) {
+	if l.deleted {
+		l.cancel(d)
+		return
+	}
 	l.leaving[kind]++
 	l.s.settling.add(Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Status: Pending, Due: d.Due, retried: kind == again})
 }
@@ -268,6 +245,7 @@ func (l *lane) take() (kind int, _ *Delivery) {
 		if wait == 0 {
 			d := l.dequeue(kind)
 			l.running[kind]++
+			l.underway[d.Seq] = false
 			l.started++
 			return kind, d
 		}

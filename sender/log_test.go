@@ -78,7 +78,7 @@ func TestLog(t *testing.T) {
 		`level=DEBUG msg=delivered endpoint=a event_id=delivered event=first.x attempt=1 status=200 duration=0s` + "\n",
 		`level=ERROR msg="delivery failed: its retries are used up" endpoint=a event_id=failed event=first.x attempt=2 status=500 duration=0s error="the endpoint answered 500"` + "\n",
 		`level=ERROR msg="delivery blocked: it waits until the endpoint or the egress rules change" endpoint=b event_id=blocked event=second.x attempt=1 status=0 duration=0s error="blocked by the egress rules: `,
-		`level=WARN msg="endpoint disabled: it answered 410 Gone; its deliveries wait until it is changed" endpoint=c`,
+		`level=WARN msg="endpoint disabled; its deliveries wait until it is activated or changed" endpoint=c reason="it answered 410 Gone"`,
 	} {
 		if !strings.Contains(lines, want) {
 			t.Errorf("no line has %s", want)

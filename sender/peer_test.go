@@ -127,12 +127,3 @@ func hijack(t testing.TB, w http.ResponseWriter, answer string) {
 	_, _ = io.WriteString(conn, answer)
 	_ = conn.Close()
 }
-
-// newTLSServer starts a server with a certificate that nobody trusts.
-func newTLSServer(t testing.TB, h http.Handler) *httptest.Server {
-	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	return s
-}

@@ -24,14 +24,14 @@ const maxProxyAnswer = 16 << 10
 // throughProxy returns a dialFunc that reaches addresses by a forward proxy. It
 // is given addresses that the guard has resolved and checked, never names, so
 // that the proxy cannot be made to look one up and go elsewhere. Errors name
-// the proxy without its password.
-func throughProxy(s string, direct dialFunc) (dialFunc, error) {
+// the proxy without its password, by its host and port, which it returns as well.
+func throughProxy(s string, direct dialFunc) (through dialFunc, name string, err error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("it is not the URL of a proxy: write one such as http://proxy.internal:3128 or socks5://proxy.internal:1080")
+		return nil, "", errors.New("it is not the URL of a proxy: write one such as http://proxy.internal:3128 or socks5://proxy.internal:1080")
 	}
 	if u.Port() == "" {
-		return nil, fmt.Errorf("%s has no port: write one such as %s://%s:3128", u.Host, u.Scheme, u.Host)
+		return nil, "", fmt.Errorf("%s has no port: write one such as %s://%s:3128", u.Host, u.Scheme, u.Host)
 	}
 	switch u.Scheme {
 	case "http":
@@ -41,11 +41,12 @@ func throughProxy(s string, direct dialFunc) (dialFunc, error) {
 				return nil, fmt.Errorf("the proxy %s: %w", u.Host, err)
 			}
 			return conn, nil
-		}, nil
+		}, u.Host, nil
 	case "socks5":
-		return throughSOCKS(u, direct)
+		through, err = throughSOCKS(u, direct)
+		return through, u.Host, err
 	}
-	return nil, fmt.Errorf("the scheme %q is not one of a proxy that is understood: use http or socks5", u.Scheme)
+	return nil, "", fmt.Errorf("the scheme %q is not one of a proxy that is understood: use http or socks5", u.Scheme)
 }
 
 // connectThrough opens a tunnel with CONNECT (RFC 9110, section 9.3.6).

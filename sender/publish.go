@@ -16,6 +16,9 @@ import (
 // names the field, what is wrong with it and what to do.
 var ErrInvalid = errors.New("invalid event")
 
+// maxTenant bounds the name of a tenant, in bytes.
+const maxTenant = 256
+
 // maxBatch is how many events one call of Publish takes.
 const maxBatch = 1000
 
@@ -35,13 +38,14 @@ type Receipt struct {
 // timestamp gets the time of now.
 //
 // Errors wrap [ErrInvalid], [ErrConflict] (the ID belongs to another event),
-// [ErrStoreFull], [ErrClosed], the context's error (the events may have been
+// [ErrBacklog], [ErrStoreFull], [ErrClosed], the context's error (the events may have been
 // stored all the same; publish them again under the same IDs to find out), or
 // are the store's.
 func (s *Sender) Publish(ctx context.Context, events ...webhook.Event) ([]Receipt, error) {
 	events = slices.Clone(events) // deliveries keep them; the caller may use its own again
 	for i := range events {
 		if err := checkData(&events[i]); err != nil {
+			s.metrics.refused(refusedInvalid)
 			return nil, ofBatch(events, i, err)
 		}
 	}
@@ -67,6 +71,17 @@ func checkData(e *webhook.Event) error {
 
 // publish is Publish for events whose data is known to be compact JSON.
 func (s *Sender) publish(ctx context.Context, events []webhook.Event) ([]Receipt, error) {
+	ctx, end := s.tracing.startPublish(ctx, events)
+	receipts, err := s.accept(ctx, events)
+	end(err)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.metrics.refused(refusalOf(err))
+	}
+	return receipts, err
+}
+
+// accept checks events and has them stored.
+func (s *Sender) accept(ctx context.Context, events []webhook.Event) ([]Receipt, error) {
 	if len(events) == 0 || len(events) > maxBatch {
 		return nil, fmt.Errorf("%w: a batch of %d events: publish 1 to %d at a time", ErrInvalid, len(events), maxBatch)
 	}
@@ -82,29 +97,61 @@ func (s *Sender) publish(ctx context.Context, events []webhook.Event) ([]Receipt
 			return nil, ofBatch(events, i, err)
 		}
 		put.Event, put.StoredAt = e, now
-		for _, t := range current.byTenant[e.Tenant] {
-			if t.wants(e.Type) {
-				put.EndpointIDs = append(put.EndpointIDs, t.id)
-			}
-		}
+		put.EndpointIDs = s.match(e)
 		request.bytes += len(e.Data)
+		request.deliveries += len(put.EndpointIDs)
 	}
-	if err := s.puts.add(request); err != nil {
+	if err := s.enqueue(ctx, request); err != nil {
 		return nil, err
+	}
+	receipts := make([]Receipt, len(events))
+	stored := 0
+	for i := range events {
+		receipts[i] = Receipt{ID: events[i].ID, Duplicate: request.publication.Events[i].Duplicate}
+		if !receipts[i].Duplicate {
+			stored++
+		}
+	}
+	s.metrics.accepted(stored)
+	return receipts, nil
+}
+
+// enqueue has a publication stored and waits for it. Its errors are those of
+// Publish.
+func (s *Sender) enqueue(ctx context.Context, request *putRequest) error {
+	if err := s.admit(s.current.Load(), request.deliveries); err != nil {
+		return err
+	}
+	s.pressure.since.Add(int64(request.deliveries))
+	if err := s.puts.add(request); err != nil {
+		return err
 	}
 	select {
 	case err := <-request.done:
-		if err != nil {
-			return nil, err
-		}
+		return err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("publishing: %w", context.Cause(ctx))
+		return fmt.Errorf("publishing: %w", context.Cause(ctx))
 	}
-	receipts := make([]Receipt, len(events))
-	for i := range events {
-		receipts[i] = Receipt{ID: events[i].ID, Duplicate: request.publication.Events[i].Duplicate}
+}
+
+// match returns the endpoints that an event goes to.
+func (s *Sender) match(e *webhook.Event) (ids []string) {
+	var input *filterInput
+	for _, t := range s.directory.of(e.Tenant) {
+		if !t.active || !t.wants(e.Type) {
+			continue
+		}
+		if t.filter != nil {
+			if input == nil {
+				input = newFilterInput(e)
+			}
+			if !t.filter.match(input) {
+				continue
+			}
+		}
+		ids = append(ids, t.id)
 	}
-	return receipts, nil
+	return ids
 }
 
 // complete checks an event and fills in what its publisher left out.
@@ -134,7 +181,9 @@ func (s *Sender) complete(e *webhook.Event, c *snapshot, now time.Time) (err err
 	if e.TraceParent != "" && !isTraceParent(e.TraceParent) {
 		return fmt.Errorf("%w: traceparent is not in the form of W3C Trace Context: leave it out, or write it such as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ErrInvalid)
 	}
-	const maxTenant = 256
+	if e.Tenant == AnyTenant {
+		return fmt.Errorf("%w: tenant %q is no name: use another, or leave it out", ErrInvalid, e.Tenant)
+	}
 	if len(e.Tenant) > maxTenant {
 		return fmt.Errorf("%w: tenant has %d bytes: use at most %d", ErrInvalid, len(e.Tenant), maxTenant)
 	}

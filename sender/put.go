@@ -24,6 +24,7 @@ type putQueue struct {
 type putRequest struct {
 	publication Publication
 	bytes       int
+	deliveries  int
 	done        chan error
 }
 
@@ -87,7 +88,11 @@ func (s *Sender) putLoop() {
 		for _, r := range batch {
 			publications = append(publications, &r.publication)
 		}
+		began := s.clock.Now()
 		err := s.store.PutEvents(context.Background(), publications)
+		if err == nil {
+			s.metrics.committed(commitPut, len(batch), s.clock.Now().Sub(began))
+		}
 		for _, r := range batch {
 			if err != nil {
 				r.done <- err

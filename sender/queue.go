@@ -2,6 +2,7 @@ package sender
 
 import (
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -47,6 +48,26 @@ func (q *queue) pop() *Delivery {
 		q.items, q.head = q.items[:0], 0
 	}
 	return d
+}
+
+// peek is the oldest; nil when there is none.
+func (q *queue) peek() *Delivery {
+	if q.len() == 0 {
+		return nil
+	}
+	return q.items[q.head].delivery
+}
+
+// remove takes an event out, wherever it waits; nil when it does not.
+func (q *queue) remove(seq int64) *Delivery {
+	for i := q.head; i < len(q.items); i++ {
+		if d := q.items[i].delivery; d.Seq == seq {
+			q.items = slices.Delete(q.items, i, i+1)
+			q.bytes -= int64(len(d.Event.Data))
+			return d
+		}
+	}
+	return nil
 }
 
 // oldestBefore tells whether the oldest came in before the time.

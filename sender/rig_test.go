@@ -28,6 +28,7 @@ type rig struct {
 	store  sender.Store
 	config sender.Config
 	logger *slog.Logger
+	notify func(sender.Notice)
 	opened bool
 }
 
@@ -68,7 +69,7 @@ func (r *rig) open() {
 	if r.wrap != nil {
 		r.store = r.wrap(store)
 	}
-	o := sender.Options{Logger: r.logger}
+	o := sender.Options{Logger: r.logger, Notify: r.notify}
 	if r.clock != nil {
 		o.Clock = r.clock
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,11 @@ type Options struct {
 
 	// Clock tells the time. Default: the computer's.
 	Clock Clock
+
+	// Notify is told of what a person may have to see to, one after the other
+	// and from a goroutine of the sender. While it does not return, further
+	// notices wait, and some may be left out. Default: nobody is told.
+	Notify func(Notice)
 
 	// Random is where event IDs and jitter come from. It must be safe for
 	// concurrent use. Default: crypto/rand.Reader.
@@ -42,7 +48,22 @@ type Sender struct {
 
 	puts     putQueue
 	settling settleQueue
+	metrics  *metrics
+	tracing  tracing
 	claims   chan struct{} // a slot for each claim that may run at once
+	pressure pressure
+	notices  notices
+
+	directory    *directory
+	unhealthy    workset[*lane] // whose health is to be stored
+	savingHealth sync.Mutex
+
+	changing  sync.Mutex // held while endpoints change; taken before mu
+	managed   map[string]*managedEndpoint
+	deleted   []string // endpoints that are no more, and have deliveries left
+	resealing bool     // some are not sealed as they should be
+
+	replays replays
 
 	lifecycle sync.Mutex // held by Start, and by Stop while it waits; taken before mu
 	closing   sync.Once
@@ -70,20 +91,24 @@ const maxClaims = 4
 var settleGrace = 10 * time.Second
 
 // New makes a sender on a store, which stays the caller's to close, after
-// Close of the sender. It takes events at once, and delivers after
-// [Sender.Start]. Errors wrap [ErrConfig].
+// Close of the sender. It reads the endpoints that were made at run time, takes
+// events at once, and delivers after [Sender.Start]. Errors wrap [ErrConfig],
+// or [ErrSealed] when an endpoint in the store cannot be opened with the
+// configured keys, or are the store's.
 func New(cfg Config, store Store, o Options) (*Sender, error) {
 	first, err := compile(&cfg)
 	if err != nil {
 		return nil, err
 	}
 	s := &Sender{
-		store:  store,
-		log:    o.Logger,
-		clock:  o.Clock,
-		random: o.Random,
-		claims: make(chan struct{}, maxClaims),
-		lanes:  make(map[string]*lane),
+		store:     store,
+		log:       o.Logger,
+		clock:     o.Clock,
+		random:    o.Random,
+		claims:    make(chan struct{}, maxClaims),
+		directory: newDirectory(),
+		managed:   make(map[string]*managedEndpoint),
+		lanes:     make(map[string]*lane),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -98,12 +123,63 @@ func New(cfg Config, store Store, o Options) (*Sender, error) {
 	s.current.Store(first)
 	s.attempts, s.cancelAttempts = context.WithCancel(context.Background())
 	s.background, s.stopBackground = context.WithCancel(context.Background())
+	s.metrics = newMetrics()
+	s.metrics.backlog = s.backlogSamples
 	s.puts.init()
 	s.settling.init()
+	s.unhealthy.init()
+	s.notices.init(o.Notify)
+	if err := s.load(first); err != nil {
+		s.cancelAttempts()
+		s.stopBackground()
+		return nil, err
+	}
 	s.putting.Go(s.putLoop)
 	s.workers.Go(s.settleLoop)
 	s.workers.Go(s.upkeepLoop)
+	s.workers.Go(s.healthLoop)
+	if o.Notify != nil {
+		s.workers.Go(s.noticeLoop)
+	}
 	return s, nil
+}
+
+// load reads what the store knows of endpoints.
+func (s *Sender) load(c *snapshot) error {
+	ctx := context.Background()
+	if err := s.loadEndpoints(ctx, c); err != nil {
+		return err
+	}
+	targets, err := s.allTargets(c, nil)
+	if err != nil {
+		return err
+	}
+	s.directory.replace(targets)
+	if err := s.loadHealth(ctx); err != nil {
+		return err
+	}
+	if err := s.loadReplays(ctx); err != nil {
+		return err
+	}
+	return s.measure(ctx)
+}
+
+// allTargets are all endpoints, made ready under a configuration: those that
+// stand in it, and those made at run time, which may be taken from before when
+// nothing has changed for them. The caller holds s.changing.
+func (s *Sender) allTargets(c *snapshot, before map[string]*target) ([]*target, error) {
+	targets := slices.Clone(c.targets)
+	for _, m := range s.managedInOrder() {
+		t := before[m.ID]
+		if t == nil {
+			var err error
+			if t, err = c.takeOver(m); err != nil {
+				return nil, fmt.Errorf("endpoint %s: %w", m.ID, err)
+			}
+		}
+		targets = append(targets, t)
+	}
+	return targets, nil
 }
 
 // Apply replaces the configuration as a whole, for the next event and the next
@@ -115,24 +191,50 @@ func (s *Sender) Apply(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	current := s.current.Load()
+	moved := !reflect.DeepEqual(current.egress, next.egress)
+	var kept map[string]*target
+	if !moved && reflect.DeepEqual(current.schedule, next.schedule) {
+		kept = s.directory.all()
+	}
+	targets, err := s.allTargets(next, kept)
+	if err != nil {
+		return err
+	}
+	if len(next.sealer.keys) == 0 && len(current.sealer.keys) > 0 && len(s.managed) > 0 {
+		return fmt.Errorf("%w: encryption_key: there is none, and endpoints are sealed with the one before: keep it", ErrConfig)
+	}
+	s.resealing = s.resealing || !next.sealer.same(current.sealer)
+
 	s.mu.Lock()
-	before := s.current.Load()
-	if next.transport = before.transport; !reflect.DeepEqual(before.egress, next.egress) {
+	if next.transport = current.transport; moved {
 		next.transport = newTransport(next.guard)
 	}
 	s.current.Store(next)
-	if next.transport != before.transport {
-		before.transport.CloseIdleConnections()
+	if moved {
+		current.transport.CloseIdleConnections()
 	}
+	before := s.directory.replace(targets)
+	after := s.directory.all()
 	for id, l := range s.lanes {
-		l.retarget(next.targets[id], next.changed(before, id))
+		l.retarget(after[id], moved || !after[id].same(before[id]))
 	}
 	s.mu.Unlock()
 
-	for id := range next.targets {
-		if next.changed(before, id) {
+	for id, t := range before {
+		if after[id] == nil && !t.managed {
+			s.metrics.forget(t.label)
+		}
+	}
+	for id, t := range after {
+		if moved || !t.same(before[id]) {
 			s.unblock(s.background, id)
 		}
+	}
+	if s.resealing {
+		s.reseal(s.background)
 	}
 	return nil
 }
@@ -145,7 +247,7 @@ func (s *Sender) unblock(ctx context.Context, id string) {
 	case err != nil && ctx.Err() == nil:
 		s.log.Error("taking up blocked deliveries failed; they wait for the next start", "endpoint", id, "error", err)
 	case n > 0:
-		s.lane(id).noteUnblocked(now)
+		s.lane(id).noteStored(again, now)
 	}
 }
 
@@ -164,12 +266,15 @@ func (s *Sender) Start(ctx context.Context) error {
 	case delivering:
 		return nil
 	}
-	for id := range s.current.Load().targets {
+	for id := range s.directory.all() {
 		s.unblock(ctx, id)
 	}
 	backlog, err := s.store.Backlog(ctx)
 	if err != nil {
 		return fmt.Errorf("reading what is to be delivered: %w", err)
+	}
+	if err := s.clearAway(ctx, backlog); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,6 +289,7 @@ func (s *Sender) Start(ctx context.Context) error {
 	for _, l := range s.lanes {
 		l.start()
 	}
+	s.resumeReplays()
 	return nil
 }
 
@@ -220,7 +326,7 @@ func (s *Sender) Stop(ctx context.Context) error {
 	if err := s.settling.flush(flush); err != nil {
 		return fmt.Errorf("the last deliveries could not be recorded and will be made again: %w", err)
 	}
-	return nil
+	return s.saveHealth(flush)
 }
 
 // Close stops at once and ends the sender. Publishing afterwards fails with
@@ -253,54 +359,10 @@ func (s *Sender) lane(id string) *lane {
 func (s *Sender) laneLocked(id string) *lane {
 	l := s.lanes[id]
 	if l == nil {
-		l = newLane(s, id, s.current.Load().targets[id], s.delivering)
+		l = newLane(s, id, s.directory.get(id), s.delivering)
 		s.lanes[id] = l
 	}
 	return l
-}
-
-// upkeepLoop does what has to be done now and then: deliveries that wait long
-// in memory get their row in the store, and old events are deleted.
-func (s *Sender) upkeepLoop() {
-	const (
-		recordEvery = 5 * time.Second
-		purgeEvery  = time.Minute
-	)
-	var lastPurge time.Time
-	for s.sleep(recordEvery) {
-		s.mu.Lock()
-		lanes := make([]*lane, 0, len(s.lanes))
-		for _, l := range s.lanes {
-			lanes = append(lanes, l)
-		}
-		s.mu.Unlock()
-		for _, l := range lanes {
-			l.recordWaiting(s.clock.Now().Add(-recordEvery))
-		}
-		if now := s.clock.Now(); now.Sub(lastPurge) >= purgeEvery {
-			lastPurge = now
-			s.purge(now)
-		}
-	}
-}
-
-// purge deletes what is older than the retention, in steps small enough not to
-// hold up publishers.
-func (s *Sender) purge(now time.Time) {
-	const step = 500
-	before := now.Add(-s.current.Load().retention)
-	for {
-		n, err := s.store.Purge(s.background, PurgeQuery{Before: before, Limit: step})
-		if err != nil {
-			if s.background.Err() == nil {
-				s.log.Warn("deleting old events failed; it is tried again in a minute", "error", err)
-			}
-			return
-		}
-		if n < step || !s.sleep(20*time.Millisecond) {
-			return
-		}
-	}
 }
 
 // sleep waits, and tells whether the sender is still open.

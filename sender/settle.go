@@ -2,6 +2,7 @@ package sender
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"time"
 )
@@ -85,7 +86,7 @@ func (o *Outcome) size() int {
 	if o.Attempt == nil {
 		return 0
 	}
-	return len(o.Attempt.ResponseBody)
+	return o.Attempt.answerSize()
 }
 
 // token puts a token into a channel that holds one, unless it is there.
@@ -166,13 +167,12 @@ func (s *Sender) settleLoop() {
 
 // tellLanes tells them what is in the store for them now.
 func (s *Sender) tellLanes(batch []Outcome) {
-	current := s.current.Load()
 	var unblock map[string]struct{}
 	for i := range batch {
 		switch o := &batch[i]; {
 		case o.Status == Pending && !o.Held:
 			s.lane(o.EndpointID).noteReturned(o.kind(), o.Due)
-		case o.Status == Blocked && current != o.under && current.changed(o.under, o.EndpointID):
+		case o.Status == Blocked && s.changedSince(o):
 			// When Apply took up what was blocked, this was not in the store.
 			if unblock == nil {
 				unblock = make(map[string]struct{})
@@ -183,6 +183,14 @@ func (s *Sender) tellLanes(batch []Outcome) {
 	for id := range unblock {
 		s.unblock(s.background, id)
 	}
+}
+
+// changedSince tells whether an endpoint, or where it may connect to, is another
+// than when an attempt was made.
+func (s *Sender) changedSince(o *Outcome) bool {
+	current := s.current.Load()
+	moved := current != o.under && !reflect.DeepEqual(current.egress, o.under.egress)
+	return moved || !o.target.same(s.directory.get(o.EndpointID))
 }
 
 // gather lets more outcomes come before a commit.
@@ -200,8 +208,10 @@ func (s *Sender) gather() {
 // is not settled is delivered again.
 func (s *Sender) settle(batch []Outcome) bool {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		began := s.clock.Now()
 		err := s.store.Settle(context.Background(), batch)
 		if err == nil {
+			s.metrics.committed(commitSettle, len(batch), s.clock.Now().Sub(began))
 			return true
 		}
 		s.log.Error("recording deliveries failed; it is tried again", "deliveries", len(batch), "error", err, "in", wait)

@@ -1,8 +1,11 @@
 package sender
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/manysends/caddy-webhooks/webhook"
 )
 
 // run makes the attempt of one delivery after another, as long as the lane has
@@ -15,10 +18,15 @@ func (l *lane) run(kind int, d *Delivery) {
 		l.mu.Unlock()
 		var r result
 		var o Outcome
-		if t == nil { // the configuration has just lost the endpoint
+		switch {
+		case t == nil: // it has just gone
 			r.abandoned = true
-		} else {
+		case t.refused != nil:
+			r = l.s.refuse(t, d)
+		default:
 			r = l.s.attempt(t, d)
+		}
+		if !r.abandoned {
 			o = l.s.outcome(t, d, &r)
 		}
 		kind, d = l.finish(kind, t, d, &r, &o)
@@ -28,8 +36,8 @@ func (l *lane) run(kind int, d *Delivery) {
 // outcome says what becomes of a delivery after an attempt.
 func (s *Sender) outcome(t *target, d *Delivery, r *result) Outcome {
 	a := &r.attempt
-	o := Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Type: d.Event.Type, Attempt: a, retried: true, under: r.under}
-	now := a.StartedAt.Add(time.Duration(a.Duration))
+	o := Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Type: d.Event.Type, Attempt: a, retried: true, under: r.under, target: t}
+	now := o.ended()
 	switch a.Verdict {
 	case VerdictSucceeded:
 		o.Status = Succeeded
@@ -38,14 +46,28 @@ func (s *Sender) outcome(t *target, d *Delivery, r *result) Outcome {
 	case VerdictGone:
 		o.Status, o.Due = Pending, now
 	default:
-		if a.Number > len(t.retry) {
+		n := a.Number - d.ScheduleStart
+		if n > len(t.retry) {
 			o.Status = Failed
 			break
 		}
-		wait := jitter(t.retry[a.Number-1], s.random)
+		wait := jitter(t.retry[n-1], s.random)
 		o.Status, o.Due = Pending, now.Add(max(wait, r.retryAfter))
 	}
 	return o
+}
+
+// ended is when the attempt came to its end.
+func (o *Outcome) ended() time.Time {
+	return o.Attempt.StartedAt.Add(time.Duration(o.Attempt.Duration))
+}
+
+// refuse makes no attempt, and says why.
+func (s *Sender) refuse(t *target, d *Delivery) result {
+	return result{
+		attempt: Attempt{Number: d.Attempts + 1, StartedAt: s.clock.Now(), Verdict: VerdictBlocked, Error: shortened(t.refused.Error())},
+		under:   s.current.Load(),
+	}
 }
 
 // finish takes in what came of an attempt and gives the worker its next
@@ -53,17 +75,33 @@ func (s *Sender) outcome(t *target, d *Delivery, r *result) Outcome {
 func (l *lane) finish(kind int, t *target, d *Delivery, r *result, o *Outcome) (int, *Delivery) {
 	if !r.abandoned {
 		l.s.settling.wait(l.s.attempts)
-		l.log(d, o)
+		l.s.metrics.attempted(t.label, r.attempt.StatusCode, r.attempt.Verdict, time.Duration(r.attempt.Duration))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running[kind]--
-	if r.abandoned {
+	cancelled := l.underway[d.Seq] || l.deleted
+	delete(l.underway, d.Seq)
+	switch {
+	case r.abandoned && cancelled:
+		l.cancel(d)
+		return 0, nil
+	case r.abandoned:
 		l.putBack(kind, d)
 		return 0, nil
+	case cancelled && o.Status == Pending:
+		o.Status, o.Due = Cancelled, time.Time{}
+	case o.Status == Failed:
+		l.s.notices.add(Notice{
+			Kind: NoticeDeliveryFailed, At: l.s.clock.Now(), EndpointID: l.id, Tenant: d.Event.Tenant,
+			EventID: d.Event.ID, EventType: d.Event.Type, Attempts: o.Attempt.Number, Reason: o.Attempt.Error,
+		})
 	}
+	l.log(d, o)
 	if o.Status == Pending {
 		l.leaving[again]++
+	} else {
+		l.s.metrics.finished(t.label, o.Status, o.ended().Sub(d.StoredAt))
 	}
 	l.s.settling.add(*o)
 	if t.same(l.target) { // and not another endpoint by now
@@ -83,17 +121,25 @@ func (l *lane) judged(r *result) {
 	switch r.attempt.Verdict {
 	case VerdictSucceeded:
 		l.breaker.succeeded()
+		if l.health.succeeded(now) {
+			l.s.unhealthy.add(l)
+		}
 	case VerdictGone:
-		l.stopped = "the endpoint answered 410 Gone"
-		l.s.log.Warn("endpoint disabled: it answered 410 Gone; its deliveries wait until it is changed", "endpoint", l.id)
-		l.unload()
+		l.health.failed(now)
+		l.disable("it answered 410 Gone")
 	case VerdictRetry:
+		if l.health.failed(now) {
+			l.s.unhealthy.add(l)
+		}
 		if r.retryAfter > 0 {
 			l.rest = later(l.rest, now.Add(r.retryAfter))
 		}
 		if l.breaker.failed(r.attempt.StartedAt, now) {
 			l.s.log.Warn("endpoint keeps failing; it is left alone for a while", "endpoint", l.id,
 				"failures", l.breaker.failures, "pause", l.breaker.pause, "error", r.attempt.Error)
+		}
+		if after := l.s.current.Load().disableAfter; l.health.hopeless(now, after) {
+			l.disable(fmt.Sprintf("it has had no success for %s: %s", webhook.Duration(after), r.attempt.Error))
 		}
 	}
 }
@@ -108,6 +154,8 @@ func (l *lane) log(d *Delivery, o *Outcome) {
 		level, message = slog.LevelDebug, "delivered"
 	case Failed:
 		level, message = slog.LevelError, "delivery failed: its retries are used up"
+	case Cancelled:
+		message = "delivery cancelled"
 	case Blocked:
 		level, message = slog.LevelError, "delivery blocked: it waits until the endpoint or the egress rules change"
 	}

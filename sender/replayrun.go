@@ -1,0 +1,165 @@
+package sender
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The pace of a replay: how fast it is when it sets no rate, how many deliveries
+// it hands over at once, and how long it waits when the store cannot.
+const (
+	defaultReplayRate = 100 // a second
+	maxReplayStep     = 100
+	replayRetryEvery  = 5 * time.Second
+)
+
+// runReplay starts the goroutine that sees to a replay. The caller holds
+// s.replays.mu.
+func (s *Sender) runReplay(j *replayJob) {
+	j.running = true
+	s.workers.Go(func() {
+		for {
+			goesOn, wait := s.stepReplay(s.background, j)
+			if !goesOn || !s.sleep(wait) {
+				break
+			}
+		}
+		s.replays.mu.Lock()
+		j.running = false
+		s.replays.mu.Unlock()
+	})
+}
+
+// stepReplay hands over the next deliveries of a replay. It tells whether there
+// are more, and how long to wait before.
+func (s *Sender) stepReplay(ctx context.Context, j *replayJob) (goesOn bool, wait time.Duration) {
+	s.replays.mu.Lock()
+	now := *j // only its goroutine changes the rest
+	s.replays.mu.Unlock()
+	if now.State != ReplayRunning {
+		return false, 0
+	}
+	rate := float64(defaultReplayRate)
+	if now.Request.Rate != nil {
+		rate = now.Request.Rate.PerSecond()
+	}
+	n, err := s.advanceReplay(ctx, &now, min(max(int(rate), 1), maxReplayStep))
+	switch {
+	case ctx.Err() != nil:
+		return false, 0
+	case errors.Is(err, ErrCursor):
+		now.State, now.Error, now.FinishedAt = ReplayFailed, err.Error(), s.clock.Now()
+	case err != nil:
+		s.log.Error("a replay cannot go on; it is tried again", "replay", now.ID, "error", err, "in", replayRetryEvery)
+		return true, replayRetryEvery
+	}
+	s.replays.mu.Lock()
+	defer s.replays.mu.Unlock()
+	if j.State == ReplayCancelled {
+		now.State, now.FinishedAt = j.State, j.FinishedAt
+	}
+	now.running = true
+	if err := s.saveReplay(ctx, &now); err != nil {
+		// What was handed over is handed over again, which does no harm: it is
+		// under way, or a duplicate.
+		s.log.Error("a replay cannot go on; it is tried again", "replay", now.ID, "error", err, "in", replayRetryEvery)
+		return true, replayRetryEvery
+	}
+	*j = now
+	return now.State == ReplayRunning, time.Duration(float64(n) / rate * float64(time.Second))
+}
+
+// advanceReplay counts a replay that was not counted yet, or else hands over up
+// to limit deliveries, and returns how many it did.
+func (s *Sender) advanceReplay(ctx context.Context, j *replayJob, limit int) (n int, err error) {
+	if !j.Counted {
+		if j.Total, err = s.countReplay(ctx, j); err != nil {
+			return 0, err
+		}
+		j.Counted = true
+		return 0, nil
+	}
+	q := j.query()
+	q.Cursor, q.Limit = j.Cursor, limit
+	page, err := s.store.Deliveries(ctx, q)
+	if err != nil {
+		return 0, fmt.Errorf("listing deliveries: %w", err)
+	}
+	var live []DeliverySummary
+	for _, d := range page.Deliveries {
+		if s.directory.get(d.EndpointID) != nil {
+			live = append(live, d)
+		}
+	}
+	replay := s.replaySame
+	if j.Request.FreshID {
+		replay = s.replayFresh
+	}
+	n, err = replay(ctx, j, live)
+	if err != nil {
+		return 0, err
+	}
+	j.Matched += int64(len(page.Deliveries))
+	j.Replayed += int64(n)
+	j.Skipped += int64(len(page.Deliveries) - n)
+	if j.Cursor = page.Next; j.Cursor == "" {
+		j.State, j.FinishedAt = ReplayDone, s.clock.Now()
+	}
+	return n, nil
+}
+
+// replaySame makes deliveries pending again.
+func (s *Sender) replaySame(ctx context.Context, _ *replayJob, deliveries []DeliverySummary) (int, error) {
+	if len(deliveries) == 0 {
+		return 0, nil
+	}
+	now := s.clock.Now()
+	overrides := make([]Override, len(deliveries))
+	for i, d := range deliveries {
+		overrides[i] = Override{Seq: d.Seq, EndpointID: d.EndpointID, Status: Pending, Due: now}
+	}
+	return s.deliverAgain(ctx, overrides)
+}
+
+// replayFresh publishes the events of deliveries again, each to its endpoint
+// alone. Their IDs follow from the replay and the delivery, so that what is
+// handed over twice, because of a crash, is a duplicate.
+func (s *Sender) replayFresh(ctx context.Context, j *replayJob, deliveries []DeliverySummary) (int, error) {
+	if len(deliveries) == 0 {
+		return 0, nil
+	}
+	request := &putRequest{done: make(chan error, 1), deliveries: len(deliveries)}
+	for i := range deliveries {
+		d := &deliveries[i]
+		record, err := s.store.Delivery(ctx, d.Seq, d.EndpointID)
+		if errors.Is(err, ErrNotFound) { // purged meanwhile
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("reading a delivery: %w", err)
+		}
+		e := *record.Event
+		e.ID = freshID(j.ID, d.ID())
+		request.bytes += len(e.Data)
+		request.publication.Events = append(request.publication.Events, PutEvent{
+			Event: &e, TimestampGiven: true, StoredAt: s.clock.Now(), EndpointIDs: []string{d.EndpointID},
+		})
+	}
+	if len(request.publication.Events) == 0 {
+		return 0, nil
+	}
+	if err := s.enqueue(ctx, request); err != nil {
+		return 0, err
+	}
+	return len(request.publication.Events), nil
+}
+
+// freshID is the ID under which a replay delivers an event anew.
+func freshID(replayID, deliveryID string) string {
+	sum := sha256.Sum256([]byte(replayID + "\n" + deliveryID))
+	return "evt_" + hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,262 @@
+package sender
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+// ErrReplay means that a replay cannot be made as asked. The message names the
+// field, what is wrong with it and what to do.
+var ErrReplay = errors.New("invalid replay")
+
+// replayKind is the kind of the documents that hold replays.
+const replayKind = "replay"
+
+// maxReplays bounds how many replays of one tenant may run at once.
+const maxReplays = 10
+
+// replays are those that the sender knows of.
+type replays struct {
+	mu   sync.Mutex
+	byID map[string]*replayJob
+}
+
+// replayJob is a replay as it is kept in the store.
+type replayJob struct {
+	Replay
+	Cursor  string `json:"cursor,omitempty"` // everything before it is done
+	Counted bool   `json:"counted,omitempty"`
+
+	running bool // a goroutine sees to it
+}
+
+// StartReplay begins to deliver again what a tenant's request selects among the
+// deliveries that exist now, oldest first. It goes on after a restart. A dry
+// run is counted before StartReplay returns, and not kept. Errors wrap
+// [ErrReplay], or are the store's.
+func (s *Sender) StartReplay(ctx context.Context, tenant string, r ReplayRequest) (Replay, error) {
+	if err := s.checkReplay(tenant, &r); err != nil {
+		return Replay{}, fmt.Errorf("%w: %w", ErrReplay, err)
+	}
+	job := &replayJob{Replay: Replay{Tenant: tenant, Request: r, State: ReplayRunning, CreatedAt: s.clock.Now()}}
+	if r.DryRun {
+		total, err := s.countReplay(ctx, job)
+		if err != nil {
+			return Replay{}, err
+		}
+		job.Total, job.Matched, job.State, job.FinishedAt = total, total, ReplayDone, s.clock.Now()
+		return job.Replay, nil
+	}
+	var b [12]byte
+	if _, err := io.ReadFull(s.random, b[:]); err != nil {
+		return Replay{}, fmt.Errorf("making a replay ID: %w", err)
+	}
+	job.ID = "rpl_" + hex.EncodeToString(b[:])
+
+	s.replays.mu.Lock()
+	defer s.replays.mu.Unlock()
+	running := 0
+	for _, other := range s.replays.byID {
+		if other.Tenant == tenant && other.State == ReplayRunning {
+			running++
+		}
+	}
+	if running >= maxReplays {
+		return Replay{}, fmt.Errorf("%w: %d replays are running already: wait for one to end, or cancel it", ErrReplay, running)
+	}
+	if err := s.saveReplay(ctx, job); err != nil {
+		return Replay{}, err
+	}
+	s.replays.byID[job.ID] = job
+	s.runReplay(job)
+	return job.Replay, nil
+}
+
+// checkReplay checks a request and copies what it refers to.
+func (s *Sender) checkReplay(tenant string, r *ReplayRequest) error {
+	for _, id := range r.EndpointIDs {
+		if _, err := s.targetOf(tenant, id); err != nil {
+			return fmt.Errorf("endpoints: %q is unknown: name endpoints that exist", id)
+		}
+	}
+	for _, status := range r.Statuses {
+		if status < Pending || status > Cancelled {
+			return fmt.Errorf("statuses: %s is unknown: use pending, blocked, succeeded, failed or cancelled", status)
+		}
+	}
+	for _, p := range r.Types {
+		if _, err := webhook.ParsePattern(string(p)); err != nil {
+			return fmt.Errorf("types: %w", err)
+		}
+	}
+	if !r.From.IsZero() && !r.To.IsZero() && !r.From.Before(r.To) {
+		return errors.New("from: it does not lie before to: give an earlier time")
+	}
+	if r.Rate != nil {
+		if err := r.Rate.Validate(); err != nil {
+			return fmt.Errorf("rate: %w", err)
+		}
+		rate := *r.Rate
+		r.Rate = &rate
+	}
+	r.EndpointIDs, r.Statuses, r.Types = slices.Clone(r.EndpointIDs), slices.Clone(r.Statuses), slices.Clone(r.Types)
+	return nil
+}
+
+// query is what a replay looks for. Deliveries of events that came after it
+// are not for it.
+func (j *replayJob) query() DeliveryQuery {
+	r := &j.Request
+	q := DeliveryQuery{EndpointIDs: r.EndpointIDs, Statuses: r.Statuses, Types: r.Types, From: r.From, To: r.To, OldestFirst: true}
+	if j.Tenant != AnyTenant {
+		q.Tenant = &j.Tenant
+	}
+	if len(q.Statuses) == 0 {
+		q.Statuses = []Status{Failed, Cancelled}
+	}
+	if q.To.IsZero() || q.To.After(j.CreatedAt) {
+		q.To = j.CreatedAt
+	}
+	return q
+}
+
+// countReplay counts what a replay selects.
+func (s *Sender) countReplay(ctx context.Context, j *replayJob) (total int64, err error) {
+	if err := s.settling.flush(ctx); err != nil {
+		return 0, fmt.Errorf("counting deliveries: %w", err)
+	}
+	q := j.query()
+	q.Limit = 1000
+	for {
+		page, err := s.store.Deliveries(ctx, q)
+		if err != nil {
+			return 0, fmt.Errorf("counting deliveries: %w", err)
+		}
+		total += int64(len(page.Deliveries))
+		if page.Next == "" {
+			return total, nil
+		}
+		q.Cursor = page.Next
+	}
+}
+
+// Replays returns a tenant's replays, the newest first. Those that ended a
+// month ago are forgotten.
+func (s *Sender) Replays(_ context.Context, tenant string) ([]Replay, error) {
+	s.replays.mu.Lock()
+	defer s.replays.mu.Unlock()
+	list := []Replay{}
+	for _, j := range s.replays.byID {
+		if within(tenant, j.Tenant) {
+			list = append(list, j.Replay)
+		}
+	}
+	slices.SortFunc(list, func(a, b Replay) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return list, nil
+}
+
+// Replay returns a replay. The error wraps [ErrNotFound] when the tenant has
+// none of this ID.
+func (s *Sender) Replay(_ context.Context, tenant, id string) (Replay, error) {
+	s.replays.mu.Lock()
+	defer s.replays.mu.Unlock()
+	j, err := s.replayOf(tenant, id)
+	if err != nil {
+		return Replay{}, err
+	}
+	return j.Replay, nil
+}
+
+// replayOf finds a tenant's replay. The caller holds s.replays.mu.
+func (s *Sender) replayOf(tenant, id string) (*replayJob, error) {
+	if j := s.replays.byID[id]; j != nil && within(tenant, j.Tenant) {
+		return j, nil
+	}
+	return nil, fmt.Errorf("replay %q: %w", id, ErrNotFound)
+}
+
+// CancelReplay stops a replay. What it has handed over stays handed over. One
+// that has ended stays as it is. Errors wrap [ErrNotFound], or are the store's.
+func (s *Sender) CancelReplay(ctx context.Context, tenant, id string) (Replay, error) {
+	s.replays.mu.Lock()
+	defer s.replays.mu.Unlock()
+	j, err := s.replayOf(tenant, id)
+	if err != nil {
+		return Replay{}, err
+	}
+	if j.State != ReplayRunning {
+		return j.Replay, nil
+	}
+	cancelled := *j
+	cancelled.State, cancelled.FinishedAt = ReplayCancelled, s.clock.Now()
+	if err := s.saveReplay(ctx, &cancelled); err != nil {
+		return Replay{}, err
+	}
+	j.State, j.FinishedAt = cancelled.State, cancelled.FinishedAt
+	return j.Replay, nil
+}
+
+// saveReplay stores a replay.
+func (s *Sender) saveReplay(ctx context.Context, j *replayJob) error {
+	data, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("writing a replay: %w", err)
+	}
+	if err := s.store.PutDocuments(ctx, []*Document{{Kind: replayKind, ID: j.ID, Version: AnyVersion, Data: data}}); err != nil {
+		return fmt.Errorf("storing a replay: %w", err)
+	}
+	return nil
+}
+
+// loadReplays reads the replays that an earlier process has left.
+func (s *Sender) loadReplays(ctx context.Context) error {
+	s.replays.byID = make(map[string]*replayJob)
+	documents, err := s.store.Documents(ctx, replayKind)
+	if err != nil {
+		return fmt.Errorf("reading the replays: %w", err)
+	}
+	for _, d := range documents {
+		j := new(replayJob)
+		if err := json.Unmarshal(d.Data, j); err != nil {
+			return fmt.Errorf("replay %s: what is stored of it cannot be read: %w", d.ID, err)
+		}
+		s.replays.byID[d.ID] = j
+	}
+	return nil
+}
+
+// resumeReplays goes on with those that have not ended.
+func (s *Sender) resumeReplays() {
+	s.replays.mu.Lock()
+	defer s.replays.mu.Unlock()
+	for _, j := range s.replays.byID {
+		if j.State == ReplayRunning && !j.running {
+			s.runReplay(j)
+		}
+	}
+}
+
+// purgeReplays forgets the replays that ended before a time.
+func (s *Sender) purgeReplays(ctx context.Context, before time.Time) error {
+	s.replays.mu.Lock()
+	defer s.replays.mu.Unlock()
+	for id, j := range s.replays.byID {
+		if j.State == ReplayRunning || !j.FinishedAt.Before(before) {
+			continue
+		}
+		if err := s.store.DeleteDocument(ctx, replayKind, id); err != nil {
+			return fmt.Errorf("deleting an old replay: %w", err)
+		}
+		delete(s.replays.byID, id)
+	}
+	return nil
+}
