@@ -1,0 +1,37 @@
+// Package settings is where the owner of webhook endpoints manages them: a
+// JSON API over a [sender.Sender], for one tenant. It works without Caddy.
+//
+// A [Handler] does not ask who is calling: put it behind whatever does, and
+// have [Handler.Tenant] say whose endpoints a request is about. What belongs
+// to another tenant does not exist, in every answer.
+//
+//	GET    /api/endpoints                  list
+//	POST   /api/endpoints                  create; the secret that is made is answered this once
+//	GET    /api/endpoints/{id}             with its state
+//	PATCH  /api/endpoints/{id}             change (JSON Merge Patch, RFC 7396)
+//	DELETE /api/endpoints/{id}             delete, and cancel what is pending
+//	POST   /api/endpoints/{id}/test        send a signed sample and explain the outcome
+//	POST   /api/endpoints/{id}/activate    begin to send events
+//	POST   /api/endpoints/{id}/deactivate  leave it alone
+//	POST   /api/endpoints/{id}/rotate      replace the secret
+//	GET    /api/endpoints/{id}/secret      reveal the secrets
+//	GET    /api/event-types                the catalogue
+//	GET    /api/events/{id}                an event with its deliveries
+//	GET    /api/deliveries                 list, filtered, page by page
+//	GET    /api/deliveries/{id}            with the event and every attempt
+//	POST   /api/deliveries/{id}/retry      deliver again
+//	POST   /api/deliveries/{id}/cancel     give up
+//	GET    /api/replays                    list
+//	POST   /api/replays                    deliver many again, or count them
+//	GET    /api/replays/{id}               with its progress
+//	DELETE /api/replays/{id}               stop
+//	GET    /api/stats                      attempts over time, with percentiles
+//	GET    /api/openapi.json               all of this, as OpenAPI 3.1
+//
+// Bodies are JSON objects of at most 64 KiB, without duplicate or unknown
+// members. Times are in RFC 3339 form, durations are text such as "30s", and
+// rates are text such as "100/s burst 200". Errors are problem details
+// (RFC 9457) with one sentence in detail and, where one member of the body or
+// one parameter of the query is to blame, its name in field. Requests that
+// change something are refused when they come from a page of another origin.
+package settings

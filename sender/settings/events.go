@@ -1,0 +1,63 @@
+package settings
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+// content is what an event says: Data where it is JSON, and otherwise
+// DataBase64 with its ContentType, as CloudEvents has it.
+type content struct {
+	TraceParent string         `json:"traceparent,omitempty"`
+	Data        jsontext.Value `json:"data,omitzero"`
+	DataBase64  []byte         `json:"data_base64,omitempty"`
+	ContentType string         `json:"content_type,omitempty"`
+}
+
+func contentOf(e *webhook.Event) content {
+	c := content{TraceParent: e.TraceParent}
+	if data := jsontext.Value(e.Data); data.IsValid() {
+		c.Data = data
+		return c
+	}
+	c.DataBase64, c.ContentType = e.Data, e.ContentType
+	return c
+}
+
+// event is an event as it is answered.
+type event struct {
+	ID        string    `json:"id"`
+	Event     string    `json:"event"` // its type
+	Timestamp time.Time `json:"timestamp"`
+	StoredAt  time.Time `json:"stored_at"`
+	content
+	Deliveries []delivery `json:"deliveries"`
+}
+
+func getEvent(c *call) error {
+	record, err := c.Event(c.context(), c.tenant, c.id())
+	if err != nil {
+		return err
+	}
+	shown := event{
+		ID:         record.Event.ID,
+		Event:      record.Event.Type,
+		Timestamp:  record.Event.Timestamp.UTC(),
+		StoredAt:   record.StoredAt.UTC(),
+		content:    contentOf(record.Event),
+		Deliveries: make([]delivery, 0, len(record.Deliveries)),
+	}
+	for i := range record.Deliveries {
+		d := &record.Deliveries[i].Delivery
+		if d.Event == nil { // it stands beside its deliveries
+			d = &sender.Delivery{Event: record.Event, Seq: d.Seq, EndpointID: d.EndpointID, Status: d.Status, Attempts: d.Attempts, Due: d.Due}
+		}
+		shown.Deliveries = append(shown.Deliveries, shownDelivery(d, record.StoredAt, lastOf(record.Deliveries[i].History)))
+	}
+	return c.answer(http.StatusOK, shown)
+}

@@ -1,0 +1,173 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/manysends/caddy-webhooks/sender"
+)
+
+// Handler serves the settings of one tenant at a time. Its fields must not
+// change after the first request.
+type Handler struct {
+	// Sender returns the sender to work on, or an error when there is none for
+	// the time being, which is answered with 503.
+	Sender func(context.Context) (*sender.Sender, error)
+
+	// Tenant says whose endpoints a request is about. When it is not ok the
+	// answer is 403, and so it is for [sender.AnyTenant], which is nobody.
+	// Default: the empty tenant.
+	Tenant func(*http.Request) (tenant string, ok bool)
+
+	// ReadOnly refuses, with 403, every request that is not a GET or a HEAD,
+	// and revealing secrets.
+	ReadOnly bool
+
+	// Prefix is the path that the handler is mounted at, such as
+	// "/settings/webhooks". Leave it empty where the prefix is stripped before
+	// the handler, and at the root.
+	Prefix string
+
+	// Logger is told of trouble with the store. Default: nobody.
+	Logger *slog.Logger
+
+	once   sync.Once
+	mux    *http.ServeMux
+	prefix string
+	log    *slog.Logger
+}
+
+// crossOrigin keeps pages of other origins from changing anything with the
+// credentials that a browser adds by itself.
+var crossOrigin = http.NewCrossOriginProtection()
+
+// ServeHTTP answers one request; see the package's documentation.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.once.Do(h.prepare)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.URL.RawPath != "" && !strings.HasPrefix(r.URL.RawPath, h.prefix) {
+		noSuchPath(w, r)
+		return
+	}
+	rest, below := strings.CutPrefix(r.URL.Path, h.prefix)
+	// The mux would redirect to the clean path, without what has been stripped
+	// from it.
+	if !below || !strings.HasPrefix(rest, "/") || path.Clean(rest) != rest {
+		noSuchPath(w, r)
+		return
+	}
+	http.StripPrefix(h.prefix, h.mux).ServeHTTP(w, r)
+}
+
+// prepare makes ready for the first request.
+func (h *Handler) prepare() {
+	h.prefix = strings.TrimRight(h.Prefix, "/")
+	if h.log = h.Logger; h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	h.mux = http.NewServeMux()
+	methods := make(map[string][]string)
+	for _, rt := range routes {
+		h.mux.Handle(rt.method+" "+rt.path, h.serve(rt))
+		methods[rt.path] = append(methods[rt.path], rt.method)
+	}
+	for path, allowed := range methods {
+		h.mux.Handle(path, wrongMethod(allowed))
+	}
+	h.mux.HandleFunc("/", noSuchPath)
+}
+
+func noSuchPath(w http.ResponseWriter, _ *http.Request) {
+	writeProblem(w, &refusal{status: http.StatusNotFound, detail: "there is nothing at this path: see api/openapi.json for what there is"})
+}
+
+// wrongMethod answers requests to a path that knows other methods.
+func wrongMethod(methods []string) http.HandlerFunc {
+	var allow []string
+	for _, m := range methods {
+		if allow = append(allow, m); m == http.MethodGet {
+			allow = append(allow, http.MethodHead)
+		}
+	}
+	list := strings.Join(allow, ", ")
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", list)
+		writeProblem(w, &refusal{status: http.StatusMethodNotAllowed, detail: "the method is not allowed here: use " + list})
+	}
+}
+
+// call is one request on its way.
+type call struct {
+	*sender.Sender
+	tenant string
+	w      http.ResponseWriter
+	r      *http.Request
+}
+
+func (c *call) context() context.Context { return c.r.Context() }
+
+// id is the ID in the path.
+func (c *call) id() string { return c.r.PathValue("id") }
+
+// serve makes the handler of a route.
+func (h *Handler) serve(rt route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c := &call{w: w, r: r}
+		if err := h.admit(c, rt); err != nil {
+			h.refuse(c, rt, err)
+			return
+		}
+		if err := rt.serve(c); err != nil {
+			h.refuse(c, rt, err)
+		}
+	}
+}
+
+// admit decides whether a request may go on, and says on what it works.
+func (h *Handler) admit(c *call, rt route) error {
+	if rt.public {
+		return nil
+	}
+	forbidden := func(detail string) error { return &refusal{status: http.StatusForbidden, detail: detail} }
+	if h.Tenant != nil {
+		tenant, ok := h.Tenant(c.r)
+		if !ok || tenant == sender.AnyTenant {
+			return forbidden("nobody's webhook settings are yours: sign in first")
+		}
+		c.tenant = tenant
+	}
+	if rt.method != http.MethodGet {
+		if err := crossOrigin.Check(c.r); err != nil {
+			return forbidden("the request comes from a page of another origin: make it from your server, or from a page of this site")
+		}
+	}
+	if h.ReadOnly && (rt.method != http.MethodGet || rt.reveals) {
+		return forbidden("these settings are read-only: ask whoever operates the server")
+	}
+	s, err := h.Sender(c.context())
+	if err != nil {
+		return unavailable(err)
+	}
+	c.Sender = s
+	return nil
+}
+
+// refuse answers a request that could not be done.
+func (h *Handler) refuse(c *call, rt route, err error) {
+	p := explain(err, rt.noun)
+	if p.status >= http.StatusInternalServerError {
+		if p.status == http.StatusServiceUnavailable {
+			c.w.Header().Set("Retry-After", "5")
+		}
+		if !errors.Is(err, context.Canceled) { // the client has left: nothing is wrong
+			h.log.Error("a request to the webhook settings failed", "route", rt.method+" "+rt.path, "error", err)
+		}
+	}
+	writeProblem(c.w, p)
+}

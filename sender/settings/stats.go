@@ -1,0 +1,43 @@
+package settings
+
+import (
+	"net/http"
+
+	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+// statsAnswer are stats as they are answered.
+type statsAnswer struct {
+	sender.Stats
+
+	// DurationBounds are the upper bounds of the classes of durations, of which
+	// the last has none.
+	DurationBounds []webhook.Duration `json:"duration_bounds"`
+}
+
+func getStats(c *call) error {
+	q := c.query("endpoint", "from", "to", "step", "by")
+	var s sender.StatsQuery
+	s.EndpointIDs = each(q, "endpoint", whatever)
+	s.From, s.To = q.span()
+	switch q.choice("step", "minute", "hour") {
+	case "minute":
+		s.Step = sender.StepMinute
+	case "hour":
+		s.Step = sender.StepHour
+	}
+	s.ByType = q.choice("by", "type", "endpoint") == "type"
+	if q.err != nil {
+		return q.err
+	}
+	stats, err := c.Stats(c.context(), c.tenant, s)
+	if err != nil {
+		return err
+	}
+	a := statsAnswer{Stats: stats}
+	for _, bound := range sender.DurationBounds() {
+		a.DurationBounds = append(a.DurationBounds, webhook.Duration(bound))
+	}
+	return c.answer(http.StatusOK, a)
+}
