@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/manysends/caddy-webhooks/sender"
 )
@@ -23,6 +24,20 @@ func init() { caddy.RegisterModule(new(App)) }
 //
 // Reloading the configuration interrupts no delivery. The store stays open as
 // long as a running configuration names it.
+//
+// It emits these events through Caddy's `events` app:
+//
+// Event | When
+// ------|-----
+// `webhook_delivery_failed` | The retries of a delivery are used up
+// `webhook_endpoint_disabled` | The sender has given up an endpoint
+// `webhook_endpoint_enabled` | An endpoint that was given up is active again
+//
+// Their data are `endpoint`, `tenant` and `reason`, and for a delivery also
+// `event_id`, `event` (the event type) and `attempts`.
+//
+// Its metrics, `caddy_webhooks_*`, are shown with Caddy's own. They count from
+// the start of the process, over reloads.
 type App struct {
 	// Where events and deliveries are kept. Default: SQLite, in the file
 	// `webhooks/webhooks.db` below Caddy's data directory.
@@ -30,7 +45,9 @@ type App struct {
 
 	sender.Config
 
+	ctx      caddy.Context
 	log      *slog.Logger
+	events   *caddyevents.App
 	store    StoreModule
 	settings sender.Config          // Config with its placeholders replaced
 	engine   atomic.Pointer[engine] // set while acquired
@@ -58,8 +75,10 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "webhooks", New: func() caddy.Module { return new(App) }}
 }
 
-// Provision loads the store module and replaces placeholders. It opens nothing.
+// Provision loads the store module, replaces placeholders, and ties the app to
+// Caddy's events and metrics. It opens nothing.
 func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
 	a.log = ctx.Slogger()
 	a.started = make(chan struct{})
 	a.over = make(chan struct{})
@@ -80,8 +99,18 @@ func (a *App) Provision(ctx caddy.Context) error {
 		a.store = store
 	}
 	var err error
-	a.settings, err = expandSender(a.Config, caddy.NewReplacer())
-	return err
+	if a.settings, err = expandSender(a.Config, caddy.NewReplacer()); err != nil {
+		return err
+	}
+	if err := ctx.GetMetricsRegistry().Register(collector{a}); err != nil {
+		return fmt.Errorf("registering the metrics: %w", err)
+	}
+	events, err := ctx.App("events")
+	if err != nil {
+		return err
+	}
+	a.events = events.(*caddyevents.App)
+	return a.events.On("started", whenStarted{a})
 }
 
 // Validate checks the settings as a whole.
@@ -116,10 +145,27 @@ func (a *App) Cleanup() error {
 	if a.over != nil && !isClosed(a.over) {
 		close(a.over)
 	}
-	if a.engine.Swap(nil) == nil {
+	e := a.engine.Swap(nil)
+	if e == nil {
 		return nil // never started: nothing was acquired
 	}
-	return releaseEngine(a.store)
+	e.announcer.remove(a)
+	// Caddy does not stop the apps of a configuration that is rejected after
+	// all of them have started.
+	return errors.Join(e.detach(a), releaseEngine(a.store))
+}
+
+// configuredApp returns the app of the same configuration, for a handler that
+// is of no use without it; without says what it then lacks.
+func configuredApp(ctx caddy.Context, without string) (*App, error) {
+	module, err := ctx.AppIfConfigured("webhooks")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, fmt.Errorf("%s: add the global option webhooks: %w", without, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return module.(*App), nil
 }
 
 // errNotRunning is why an event cannot be taken just now.

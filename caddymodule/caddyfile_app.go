@@ -35,7 +35,11 @@ func parseAppOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		retry <wait…>
 //		timeout <duration>
 //		retention <duration>
+//		disable_after <duration>|off
+//		max_backlog <deliveries>
+//		max_size <size>
 //		memory <size>
+//		encryption_key <key…>
 //		egress {
 //			allow <address|range|host…>
 //			allow_http
@@ -43,6 +47,7 @@ func parseAppOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		}
 //		endpoint <id> <url> {
 //			events <pattern…>
+//			filter <expression>
 //			secret <secret…>
 //			tenant <tenant>
 //			description <text>
@@ -72,14 +77,22 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return parseDuration(d, &a.Timeout)
 		case "retention":
 			return parseDuration(d, &a.Retention)
+		case "disable_after":
+			return parseDurationOrOff(d, &a.DisableAfter)
+		case "max_backlog":
+			return parseCount(d, &a.MaxBacklog)
+		case "max_size":
+			return parseSize(d, &a.MaxSize)
 		case "memory":
 			return parseSize(d, &a.Memory)
+		case "encryption_key":
+			return parseSecrets(d, &a.EncryptionKeys)
 		case "egress":
 			return parseEgress(d, &a.Egress)
 		case "endpoint":
 			return a.parseEndpoint(d)
 		}
-		return unknownWord(d, "webhooks", "store", "event_types", "retry", "timeout", "retention", "memory", "egress", "endpoint")
+		return unknownWord(d, "webhooks", "store", "event_types", "retry", "timeout", "retention", "disable_after", "max_backlog", "max_size", "memory", "encryption_key", "egress", "endpoint")
 	}, "endpoint")
 }
 
@@ -127,11 +140,7 @@ func parseEgress(d *caddyfile.Dispenser, e *sender.Egress) error {
 			e.Allow = append(e.Allow, args...)
 			return noBlock(d, word)
 		case "allow_http":
-			if d.NextArg() {
-				return d.Errf("allow_http takes no argument, found %q: remove it", d.Val())
-			}
-			e.AllowHTTP = true
-			return noBlock(d, word)
+			return parseFlag(d, &e.AllowHTTP)
 		case "proxy":
 			return parseText(d, &e.Proxy)
 		}
@@ -172,6 +181,8 @@ func parseEndpointWord(d *caddyfile.Dispenser, e *sender.Endpoint, word string) 
 			}
 		}
 		return noBlock(d, word)
+	case "filter":
+		return parseText(d, &e.Filter)
 	case "secret":
 		return parseSecrets(d, &e.Secrets)
 	case "tenant":
@@ -202,7 +213,7 @@ func parseEndpointWord(d *caddyfile.Dispenser, e *sender.Endpoint, word string) 
 	case "timeout":
 		return parseDuration(d, &e.Timeout)
 	}
-	return unknownWord(d, "endpoint", "events", "secret", "tenant", "description", "format", "rate", "concurrency", "ordering", "header", "retry", "timeout")
+	return unknownWord(d, "endpoint", "events", "filter", "secret", "tenant", "description", "format", "rate", "concurrency", "ordering", "header", "retry", "timeout")
 }
 
 // parseHeader reads a header that is sent with every delivery.

@@ -54,18 +54,29 @@ func parseText(d *caddyfile.Dispenser, s *string) error {
 	return noBlock(d, word)
 }
 
-// parseSecrets reads one or more secrets. They may be placeholders.
+// parseFlag reads a word that stands alone.
+func parseFlag(d *caddyfile.Dispenser, flag *bool) error {
+	word := d.Val()
+	if d.NextArg() {
+		return d.Errf("%s takes no argument, found %q: remove it", word, d.Val())
+	}
+	*flag = true
+	return noBlock(d, word)
+}
+
+// parseSecrets reads one or more secrets, or keys. They may be placeholders.
 func parseSecrets(d *caddyfile.Dispenser, secrets *[]string) error {
+	word := d.Val()
 	*secrets = d.RemainingArgs()
 	if len(*secrets) == 0 {
-		return d.Err("secret needs a value: write: secret {env.WEBHOOK_SECRET}, and further ones behind it while changing over")
+		return d.Errf("%s needs a value: write: %s {env.WEBHOOK_%s}, and further ones behind it while changing over", word, word, strings.ToUpper(word))
 	}
 	for i, s := range *secrets {
 		if s == "" {
-			return d.Errf("secret %d is empty: set the environment variable it comes from before starting Caddy", i+1)
+			return d.Errf("%s %d is empty: set the environment variable it comes from before starting Caddy", word, i+1)
 		}
 	}
-	return noBlock(d, "secret")
+	return noBlock(d, word)
 }
 
 // parseDuration reads exactly one duration, longer than zero.
@@ -152,17 +163,17 @@ func parseSize(d *caddyfile.Dispenser, out *int64) error {
 	return nil
 }
 
-func parseCount(d *caddyfile.Dispenser, out *int) error {
+func parseCount[T int | int64](d *caddyfile.Dispenser, out *T) error {
 	word := d.Val()
 	var s string
 	if err := parseText(d, &s); err != nil {
 		return err
 	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 || int64(T(n)) != n {
 		return d.Errf("%s %q is not a count: write a whole number of at least 1", word, s)
 	}
-	*out = n
+	*out = T(n)
 	return nil
 }
 

@@ -2,6 +2,6 @@
 // holds no logic of its own about webhooks: it reads configuration, ties the
 // engines to Caddy's life cycle, and hands requests over.
 //
-// The modules are the app webhooks, the HTTP handlers webhook_publish and
-// webhook_receive, and the store webhooks.stores.sqlite.
+// The modules are the app webhooks, the HTTP handlers webhook_publish,
+// webhook_settings and webhook_receive, and the store webhooks.stores.sqlite.
 package caddymodule

@@ -28,9 +28,10 @@ const drainTimeout = 10 * time.Second
 // engine is a sender on an open store, shared by the configurations that use
 // it.
 type engine struct {
-	identity string
-	sender   *sender.Sender
-	store    sender.Store
+	identity  string
+	sender    *sender.Sender
+	store     sender.Store
+	announcer *announcer
 
 	mu       sync.Mutex
 	attached []*App // in the order they started; the last one's settings are in force
@@ -43,12 +44,13 @@ func acquireEngine(m StoreModule, settings sender.Config, log *slog.Logger) (*en
 		if err != nil {
 			return nil, err
 		}
-		s, err := sender.New(settings, store, sender.Options{Logger: log})
+		announcer := newAnnouncer()
+		s, err := sender.New(settings, store, sender.Options{Logger: log, Notify: announcer.tell})
 		if err != nil {
 			_ = store.Close()
 			return nil, err
 		}
-		e := &engine{identity: m.Identity(), sender: s, store: store}
+		e := &engine{identity: m.Identity(), sender: s, store: store, announcer: announcer}
 		openEngines.Store(e.identity, e)
 		return e, nil
 	})
@@ -117,6 +119,7 @@ func (e *engine) remove(a *App) error {
 // Destruct closes the sender and its store.
 func (e *engine) Destruct() error {
 	openEngines.CompareAndDelete(e.identity, e)
+	e.announcer.close()
 	err := e.sender.Close()
 	if closeErr := e.store.Close(); err == nil {
 		err = closeErr

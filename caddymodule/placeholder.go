@@ -30,16 +30,17 @@ func perRequest(s string) func(*http.Request) string {
 	}
 }
 
-// expandAll replaces the placeholders in secrets, and returns a new slice.
-func expandAll(repl *caddy.Replacer, secrets []string) ([]string, error) {
+// expandAll replaces the placeholders in secrets, which are called what in
+// errors, and returns a new slice.
+func expandAll(repl *caddy.Replacer, what string, secrets []string) ([]string, error) {
 	out := make([]string, len(secrets))
 	for i, s := range secrets {
 		var err error
 		if out[i], err = expand(repl, s); err != nil {
-			return nil, fmt.Errorf("secret %d: %w", i+1, err)
+			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
 		}
 		if out[i] == "" {
-			return nil, fmt.Errorf("secret %d is empty: set it before starting Caddy", i+1)
+			return nil, fmt.Errorf("%s %d is empty: set it before starting Caddy", what, i+1)
 		}
 	}
 	return out, nil
@@ -48,17 +49,18 @@ func expandAll(repl *caddy.Replacer, secrets []string) ([]string, error) {
 // expandSender returns the sender's settings with their placeholders replaced.
 // The original keeps them, as it is shown and saved.
 func expandSender(c sender.Config, repl *caddy.Replacer) (sender.Config, error) {
+	var err error
 	if c.Egress.Proxy != "" {
-		proxy, err := expand(repl, c.Egress.Proxy)
-		if err != nil {
+		if c.Egress.Proxy, err = expand(repl, c.Egress.Proxy); err != nil {
 			return c, fmt.Errorf("egress: proxy: %w", err)
 		}
-		c.Egress.Proxy = proxy
+	}
+	if c.EncryptionKeys, err = expandAll(repl, "encryption_key", c.EncryptionKeys); err != nil {
+		return c, err
 	}
 	c.Endpoints = slices.Clone(c.Endpoints)
 	for i := range c.Endpoints {
 		e := &c.Endpoints[i]
-		var err error
 		if e.URL, err = expand(repl, e.URL); err != nil {
 			return c, fmt.Errorf("endpoint %s: url: %w", e.ID, err)
 		}
@@ -68,7 +70,7 @@ func expandSender(c sender.Config, repl *caddy.Replacer) (sender.Config, error) 
 				return c, fmt.Errorf("endpoint %s: header %s: %w", e.ID, name, err)
 			}
 		}
-		if e.Secrets, err = expandAll(repl, e.Secrets); err != nil {
+		if e.Secrets, err = expandAll(repl, "secret", e.Secrets); err != nil {
 			return c, fmt.Errorf("endpoint %s: %w", e.ID, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -38,14 +37,11 @@ func (*Publish) CaddyModule() caddy.ModuleInfo {
 
 // Provision finds the app to publish to.
 func (p *Publish) Provision(ctx caddy.Context) error {
-	module, err := ctx.AppIfConfigured("webhooks")
-	if errors.Is(err, caddy.ErrNotConfigured) {
-		return fmt.Errorf("webhook_publish has nowhere to publish to: add the global option webhooks with an endpoint: %w", err)
-	}
+	app, err := configuredApp(ctx, "webhook_publish has nowhere to publish to")
 	if err != nil {
 		return err
 	}
-	p.intake = sender.Intake{Sender: module.(*App).senderFor, MaxSize: p.MaxSize}
+	p.intake = sender.Intake{Sender: app.senderFor, MaxSize: p.MaxSize}
 	if p.Tenant != "" {
 		p.intake.Tenant = perRequest(p.Tenant)
 	}

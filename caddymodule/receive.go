@@ -63,7 +63,7 @@ func (*Receive) CaddyModule() caddy.ModuleInfo {
 func (h *Receive) Provision(ctx caddy.Context) error {
 	cfg := h.Config
 	var err error
-	if cfg.Secrets, err = expandAll(caddy.NewReplacer(), cfg.Secrets); err != nil {
+	if cfg.Secrets, err = expandAll(caddy.NewReplacer(), "secret", cfg.Secrets); err != nil {
 		return fmt.Errorf("webhook_receive: %w", err)
 	}
 	if cfg.Name == "" {

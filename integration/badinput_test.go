@@ -103,14 +103,22 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 		{"endpoint twice", send("endpoint crm https://example.com\n\t\tendpoint crm https://example.org"), []string{"Caddyfile:5", "endpoint crm stands twice"}},
 		{"missing environment secret", send("endpoint crm https://example.com {\n\t\t\tsecret {env.NO_SUCH_SECRET}\n\t\t}"), []string{"endpoint crm: secret 1", "env.NO_SUCH_SECRET", "set it in the environment"}},
 		{"missing environment secret of a receiver", receive("secret {env.NO_SUCH_SECRET}"), []string{"webhook_receive: secret 1", "env.NO_SUCH_SECRET", "set it in the environment"}},
+		{"missing environment encryption key", send("encryption_key {env.NO_SUCH_KEY}"), []string{"encryption_key 1", "env.NO_SUCH_KEY", "set it in the environment"}},
+		{"empty environment encryption key", send("encryption_key {env.EMPTY_KEY}"), []string{"encryption_key 1", "env.EMPTY_KEY", "set it in the environment"}},
+		{"short encryption key", send("encryption_key c2hvcnQ="), []string{"encryption_key: key 1 has 5 bytes and must have 32"}},
+		{"filter that is no expression", send("endpoint crm https://example.com {\n\t\t\tfilter `data.priority ==`\n\t\t}"), []string{"endpoint crm: filter"}},
+		{"filter on something unknown", send("endpoint crm https://example.com {\n\t\t\tfilter `priority == 1`\n\t\t}"), []string{"endpoint crm: filter", "priority"}},
 		{"short secret", send("endpoint crm https://example.com {\n\t\t\tsecret whsec_c2hvcnQ=\n\t\t}"), []string{"endpoint crm: secrets", "a secret of 5 bytes is too short: use 24 to 64 random bytes"}},
 		{"short secret of a receiver", receive("secret whsec_c2hvcnQ="), []string{"a secret of 5 bytes is too short: use 24 to 64 random bytes"}},
 		{"no secret in a receiver", receive("dedupe 24h"), []string{"webhook_receive", "secret"}},
 		{"private address", send("endpoint crm https://10.0.0.1/hooks"), []string{"endpoint crm: url", "10.0.0.1 is private: allow it in egress if that is meant"}},
 		{"http", send("endpoint crm http://example.com/hooks"), []string{"endpoint crm: url", "http:// is not encrypted: use https://, or say allow_http in egress"}},
+		{"settings without the app", "{\n\tadmin off\n}\n\nhttp://127.0.0.1:1 {\n\twebhook_settings\n}\n", []string{"webhook_settings has no endpoints to manage: add the global option webhooks"}},
+		{"settings of every tenant", send("timeout 20s") + "\nhttp://127.0.0.1:1 {\n\twebhook_settings {\n\t\ttenant *\n\t}\n}\n", []string{`webhook_settings: tenant "*" is nobody's`}},
 		{"publish without the app", "{\n\tadmin off\n}\n\nhttp://127.0.0.1:1 {\n\twebhook_publish\n}\n", []string{"webhook_publish has nowhere to publish to: add the global option webhooks"}},
 	}
 	c := newCaddy(t)
+	c.env = []string{"EMPTY_KEY="}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			out, err := c.validate(tt.caddyfile)

@@ -16,9 +16,12 @@ import (
 // exampleEvent is the event of the README's curl command.
 const exampleEvent = `{"event":"conversation.created","data":{"id":"conv_123","status":"open","inbox_id":1,"contact_id":456}}`
 
+// exampleEndpoint is the endpoint that the README makes through the API.
+const exampleEndpoint = `{"url":"http://localhost:8082/","events":["message.*"]}`
+
 // TestExampleShowsTheWholeWay runs Caddyfile.example as it stands, but for its
 // ports, publishes with the README's curl command, and finds the event, once,
-// in what the demo application prints.
+// in what the demo application prints. Then it makes the endpoint of the README.
 func TestExampleShowsTheWholeWay(t *testing.T) {
 	example, err := os.ReadFile(filepath.Join("..", "Caddyfile.example"))
 	if err != nil {
@@ -26,7 +29,7 @@ func TestExampleShowsTheWholeWay(t *testing.T) {
 	}
 	c := newCaddy(t)
 	caddyfile := string(example)
-	site := ""
+	site, application := "", ""
 	for _, port := range []string{"8080", "8081", "8082"} {
 		_, free, err := net.SplitHostPort(freeAddress(t))
 		if err != nil {
@@ -35,6 +38,7 @@ func TestExampleShowsTheWholeWay(t *testing.T) {
 		if site == "" {
 			site = "localhost:" + free
 		}
+		application = "localhost:" + free // the last one
 		if !strings.Contains(caddyfile, "localhost:"+port) {
 			t.Fatalf("the example does not use port %s any more", port)
 		}
@@ -57,7 +61,33 @@ func TestExampleShowsTheWholeWay(t *testing.T) {
 	if !strings.Contains(c.out.String(), `conv_123`) {
 		t.Error("the demo application did not print the event's data")
 	}
+
+	settings := account{t, site + "/settings/webhooks", ""}
+	var made endpoint
+	settings.want(201, "POST", "/api/endpoints", strings.Replace(exampleEndpoint, "localhost:8082", application, 1), &made)
+	var report struct{ OK bool }
+	if got := settings.want(200, "POST", "/api/endpoints/"+made.ID+"/test", "", &report); !report.OK {
+		t.Errorf("the test of the endpoint has failed:\n%s", got.body)
+	}
+	settings.want(200, "POST", "/api/endpoints/"+made.ID+"/activate", "", nil)
+	id := settings.publish(`{"event":"message.created","data":{}}`)
+	var page struct {
+		Deliveries []struct {
+			ID      string
+			EventID string `json:"event_id"`
+			Status  string
+		}
+	}
+	waitFor(t, "the API to list the delivery", func() bool {
+		settings.want(200, "GET", "/api/deliveries?endpoint="+made.ID, "", &page)
+		return len(page.Deliveries) == 1 && page.Deliveries[0].EventID == id && page.Deliveries[0].Status == "succeeded"
+	})
+	settings.want(202, "POST", "/api/deliveries/"+page.Deliveries[0].ID+"/retry", "", nil)
+	settings.want(200, "POST", "/api/replays", exampleReplay, nil)
 }
+
+// exampleReplay is the replay that the README counts through the API.
+const exampleReplay = `{"statuses":["failed"],"dry_run":true}`
 
 // curl posts with curl -d, or, where curl is not installed, just as it does.
 func curl(t *testing.T, url, data string) (status int, answer string) {
@@ -90,7 +120,8 @@ func TestReadmeNamesTheCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	curl := "curl -d '" + exampleEvent + "' localhost:8080/events"
-	for _, command := range []string{"go run ./caddymodule/caddy run --config Caddyfile.example", "go test ./...", curl} {
+	for _, command := range []string{"go run ./caddymodule/caddy run --config Caddyfile.example", "go test ./...", curl,
+		"curl --json '" + exampleEndpoint + "' $api/endpoints", "curl --json '" + exampleReplay + "' $api/replays", "api=localhost:8080/settings/webhooks/api"} {
 		if !strings.Contains(string(readme), command) {
 			t.Errorf("the README does not have the command %s", command)
 		}

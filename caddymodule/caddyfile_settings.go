@@ -1,0 +1,52 @@
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective("webhook_settings", func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+		s := new(Settings)
+		return s, s.UnmarshalCaddyfile(h.Dispenser)
+	})
+	httpcaddyfile.RegisterDirectiveOrder("webhook_settings", httpcaddyfile.Before, "respond")
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	webhook_settings [<matcher>] {
+//		tenant <tenant>
+//		read_only
+//		prefix <path>
+//	}
+//
+// It is mounted at the root of a site, inside handle_path, which strips the
+// path before it, or inside handle, and is then told the path by prefix.
+func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		return d.Errf("webhook_settings takes no argument besides a matcher, found %q: put its settings into a block", d.Val())
+	}
+	return eachSetting(d, func(word string) error {
+		switch word {
+		case "tenant":
+			return parseText(d, &s.Tenant)
+		case "read_only":
+			return parseFlag(d, &s.ReadOnly)
+		case "prefix":
+			if err := parseText(d, &s.Prefix); err != nil {
+				return err
+			}
+			if err := checkPrefix(s.Prefix); err != nil {
+				return d.WrapErr(err)
+			}
+			return nil
+		}
+		return unknownWord(d, "webhook_settings", "tenant", "read_only", "prefix")
+	})
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*Settings)(nil)

@@ -1,0 +1,107 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/settings"
+)
+
+func init() { caddy.RegisterModule(new(Settings)) }
+
+// Settings is the HTTP handler through which the owners of endpoints manage
+// them at run time: a JSON API to make, test, activate and change endpoints, to
+// look at deliveries and to repeat them. It works on the `webhooks` app, which
+// must be configured.
+//
+// It does not ask who is calling: put it behind basic_auth, forward_auth or
+// mutual TLS, and have Tenant say whose endpoints a request is about.
+type Settings struct {
+	// Whose endpoints a request is about; may hold placeholders, such as
+	// `{http.auth.user.id}`. A request for which a placeholder is unknown or
+	// empty is refused with 403. Default: the endpoints without a tenant.
+	Tenant string `json:"tenant,omitempty"`
+
+	// Refuses every request that would change something, and does not reveal
+	// secrets.
+	ReadOnly bool `json:"read_only,omitempty"`
+
+	// The path that the handler is mounted at, such as `/settings/webhooks`,
+	// where it has not been stripped before, as `handle_path` does. Default:
+	// none.
+	Prefix string `json:"prefix,omitempty"`
+
+	handler *settings.Handler
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Settings) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.webhook_settings", New: func() caddy.Module { return new(Settings) }}
+}
+
+// Provision finds the app whose endpoints are managed.
+func (s *Settings) Provision(ctx caddy.Context) error {
+	app, err := configuredApp(ctx, "webhook_settings has no endpoints to manage")
+	if err != nil {
+		return err
+	}
+	s.handler = &settings.Handler{
+		Sender:   app.senderFor,
+		ReadOnly: s.ReadOnly,
+		Prefix:   s.Prefix,
+		Logger:   ctx.Slogger(),
+	}
+	if s.Tenant != "" {
+		s.handler.Tenant = s.tenant
+	}
+	return nil
+}
+
+// Validate checks the settings.
+func (s *Settings) Validate() error {
+	if err := checkPrefix(s.Prefix); err != nil {
+		return fmt.Errorf("webhook_settings: %w", err)
+	}
+	if s.Tenant == sender.AnyTenant {
+		return fmt.Errorf("webhook_settings: tenant %q is nobody's: name one tenant, such as {http.auth.user.id}", s.Tenant)
+	}
+	return nil
+}
+
+// tenant is whose endpoints a request is about. Where a part of it is missing,
+// it is nobody's: what is left could be somebody else's tenant.
+func (s *Settings) tenant(r *http.Request) (string, bool) {
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	tenant, err := repl.ReplaceOrErr(s.Tenant, true, true)
+	return tenant, err == nil && tenant != ""
+}
+
+// ServeHTTP answers the request. It never calls next.
+func (s *Settings) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	s.handler.ServeHTTP(w, r)
+	return nil
+}
+
+// checkPrefix says what is wrong with the path that a handler is mounted at.
+func checkPrefix(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	if !strings.HasPrefix(prefix, "/") || strings.ContainsAny(prefix, "*{}?#") || path.Clean(prefix) != prefix || prefix == "/" {
+		return fmt.Errorf("prefix %q is no path to be mounted at: write such as /settings/webhooks, or leave it out at the root and inside handle_path", prefix)
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Settings)(nil)
+	_ caddy.Validator             = (*Settings)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Settings)(nil)
+)
