@@ -23,7 +23,7 @@ func (l *lane) withdraw(seq int64) bool {
 	defer l.mu.Unlock()
 	for kind := range nKinds {
 		if d := l.queues[kind].remove(seq); d != nil {
-			l.s.memory.Add(-int64(len(d.Event.Data)))
+			l.s.memory.Add(-d.memorySize())
 			l.cancel(d)
 			return true
 		}

@@ -63,8 +63,8 @@ type Config struct {
 	// stored in the clear, in a file that only its owner can read.
 	EncryptionKeys []string `json:"encryption_keys,omitempty"`
 
-	// Memory bounds the deliveries that wait in memory, in bytes of their
-	// events; what is over waits in the store. Default: 64 MiB.
+	// Memory bounds the deliveries that wait in memory, in about the bytes that
+	// they take there; what is over waits in the store. Default: 64 MiB.
 	Memory int64 `json:"memory,omitempty"`
 }
 

@@ -49,6 +49,9 @@ func TestDeliveriesAreListed(t *testing.T) {
 	c.Retry = []webhook.Duration{webhook.Duration(time.Hour)}
 	r := newRig(t, c)
 	r.publish("1", "2")
+	good.waitFor(t, 2)
+	bad.waitFor(t, 2)
+	r.idle("a", "b") // no attempt is under way whose time would be up
 	r.clock.advance(time.Minute)
 	noon := r.clock.Now()
 	if _, err := r.Publish(t.Context(), webhook.Event{ID: "3", Type: "label.created", Data: []byte("1")}); err != nil {

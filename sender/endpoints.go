@@ -62,17 +62,23 @@ func (s *Sender) Endpoints(ctx context.Context, tenant string) ([]EndpointInfo, 
 	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	infos := []EndpointInfo{}
-	add := func(id string) {
-		if t := s.directory.get(id); t != nil && within(tenant, t.tenant) {
-			infos = append(infos, s.info(t, pending[id]))
+	targets, managed := s.current.Load().targets, s.managed
+	if tenant != AnyTenant { // the others' are not looked at, of which there may be many
+		targets, managed = nil, make(map[string]*managedEndpoint)
+		for _, t := range s.directory.of(tenant) {
+			if m := s.managed[t.id]; m != nil {
+				managed[t.id] = m
+			} else {
+				targets = append(targets, t)
+			}
 		}
 	}
-	for _, t := range s.current.Load().targets {
-		add(t.id)
+	infos := []EndpointInfo{}
+	for _, t := range targets {
+		infos = append(infos, s.info(t, pending[t.id]))
 	}
-	for _, m := range s.managedInOrder() {
-		add(m.ID)
+	for _, m := range inOrder(managed) {
+		infos = append(infos, s.info(s.directory.get(m.ID), pending[m.ID]))
 	}
 	return infos, nil
 }

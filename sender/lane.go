@@ -15,11 +15,20 @@ const (
 	nKinds = 2
 )
 
-// laneLength is how many deliveries of each kind wait in memory; laneShare is
-// the share of all memory that one lane may take.
+// laneLength is how many deliveries of each kind wait in memory.
 var laneLength = [nKinds]int{first: 1024, again: 256}
 
+// laneShare is the part of the memory still free that one queue may take: an
+// eighth. So a few lanes may have much, many lanes have about the same each, and
+// there is always some left for one that has been idle.
 const laneShare = 8
+
+// deliveryOverhead is about how many bytes a waiting delivery takes beside its
+// event's data: the fields of both, and what the queue and the store note of it.
+const deliveryOverhead = 640
+
+// memorySize is about how many bytes a delivery takes while it waits.
+func (d *Delivery) memorySize() int64 { return int64(len(d.Event.Data)) + deliveryOverhead }
 
 // lane is one endpoint's way out: its queues, its limits and its breaker.
 //
@@ -128,7 +137,7 @@ func (l *lane) keeps(d *Delivery) bool {
 	if !l.open() || l.resting() {
 		return false
 	}
-	return l.stored[first].IsZero() && l.leaving[first] == 0 && l.room(first, len(d.Event.Data))
+	return l.stored[first].IsZero() && l.leaving[first] == 0 && l.room(first, d.memorySize())
 }
 
 // open tells that there is somewhere to deliver to, and that it is to be done.
@@ -143,15 +152,17 @@ func (l *lane) resting() bool {
 }
 
 // room tells whether a delivery of this size may wait in memory.
-func (l *lane) room(kind, size int) bool {
+func (l *lane) room(kind int, size int64) bool {
 	q := &l.queues[kind]
 	if q.len() == 0 {
 		return true // one at least, or nothing would ever move
 	}
-	limit := l.s.current.Load().memory
-	return q.len() < laneLength[kind] &&
-		l.s.memory.Load()+int64(size) <= limit &&
-		q.bytes+int64(size) <= limit/laneShare
+	return q.len() < laneLength[kind] && q.bytes+size <= l.share()
+}
+
+// share is how many bytes a queue may hold now.
+func (l *lane) share() int64 {
+	return max(l.s.current.Load().memory-l.s.memory.Load(), 0) / laneShare
 }
 
 // low tells whether more deliveries of a kind should be claimed: none waits, or
@@ -164,19 +175,18 @@ func (l *lane) low(kind int) bool {
 	if l.breaker.probing() { // the next one is not needed before this one has succeeded
 		return false
 	}
-	limit := l.s.current.Load().memory
-	return q.len() <= laneLength[kind]/4 && q.bytes <= limit/laneShare/4 && l.s.memory.Load() < limit
+	return q.len() <= laneLength[kind]/4 && q.bytes <= l.share()/4
 }
 
 func (l *lane) enqueue(kind int, d *Delivery, recorded bool) {
 	l.queues[kind].push(queued{delivery: d, since: l.s.clock.Now(), recorded: recorded})
-	l.s.memory.Add(int64(len(d.Event.Data)))
+	l.s.memory.Add(d.memorySize())
 }
 
 // dequeue takes the next delivery of a kind out of memory.
 func (l *lane) dequeue(kind int) *Delivery {
 	d := l.queues[kind].pop()
-	l.s.memory.Add(-int64(len(d.Event.Data)))
+	l.s.memory.Add(-d.memorySize())
 	return d
 }
 

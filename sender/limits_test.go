@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -161,7 +162,7 @@ func TestOverflowOfMemory(t *testing.T) {
 	h := newHanging(t)
 	p := newPeer(t, h.answer)
 	c := toPeers(p, p)
-	c.Memory = 80 << 10 // 10 KiB for a lane
+	c.Memory = 80 << 10 // less than 10 KiB for a lane
 	r := newRig(t, c)
 	ids := numbered(100)
 	for _, id := range ids {
@@ -179,6 +180,52 @@ func TestOverflowOfMemory(t *testing.T) {
 	r.delivered("b", ids...)
 	p.waitFor(t, 200)
 	r.idle("a", "b")
+}
+
+// TestMemoryIsShared: however small the events are and however many lanes are
+// full, they leave some of the memory to one that has been idle. It guards
+// against counting no more than the events' data, and against shares that add
+// up to more than all.
+func TestMemoryIsShared(t *testing.T) {
+	release := make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(release) })
+	p := newPeer(t, func(_ http.ResponseWriter, r *http.Request, _ int) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	t.Cleanup(letGo)
+	const lanes = 16
+	c := toPeers(slices.Repeat([]*peer{p}, lanes)...)
+	for i := range c.Endpoints {
+		c.Endpoints[i].Concurrency = 1
+	}
+	c.Memory = 1 << 20
+	r := newRig(t, c)
+	ids := numbered(300)
+	for _, id := range ids {
+		r.publish(id)
+	}
+	waiting := 0
+	for _, e := range c.Endpoints {
+		n, _ := r.Waiting(e.ID)
+		if waiting += n; n == 0 {
+			t.Errorf("nothing waits in memory for %s", e.ID)
+		}
+	}
+	if most := int(c.Memory / 640); waiting > most {
+		t.Errorf("%d deliveries wait in memory, want %d at most", waiting, most)
+	}
+	// Of lanes that may each have an eighth of what is left, 16 have two thirds.
+	if n := r.Memory(); n > c.Memory*7/10 {
+		t.Errorf("the lanes have taken %d bytes of %d", n, c.Memory)
+	}
+	letGo()
+	p.waitFor(t, lanes*len(ids))
+	for _, e := range c.Endpoints {
+		r.idle(e.ID)
+	}
 }
 
 // TestOverflowOfOneLargeEvent: an event that is larger than all the memory

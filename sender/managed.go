@@ -218,9 +218,12 @@ func (s *Sender) reseal(ctx context.Context) {
 
 // managedInOrder are the endpoints made at run time in the order that they were
 // made in. The caller holds s.changing.
-func (s *Sender) managedInOrder() []*managedEndpoint {
-	list := make([]*managedEndpoint, 0, len(s.managed))
-	for _, m := range s.managed {
+func (s *Sender) managedInOrder() []*managedEndpoint { return inOrder(s.managed) }
+
+// inOrder are endpoints in the order that they were made in.
+func inOrder(endpoints map[string]*managedEndpoint) []*managedEndpoint {
+	list := make([]*managedEndpoint, 0, len(endpoints))
+	for _, m := range endpoints {
 		list = append(list, m)
 	}
 	slices.SortFunc(list, func(a, b *managedEndpoint) int {

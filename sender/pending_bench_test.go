@@ -72,6 +72,9 @@ func BenchmarkMillionPending(b *testing.B) {
 				empty, million := measures{}, measures{}
 				for round := range pendingRounds {
 					empty.add(pendingProcess(b, filepath.Join(b.TempDir(), fmt.Sprintf("empty-%d.db", round)), variant.endpoints))
+					if variant.retries {
+						putDue(b, full)
+					}
 					million.add(pendingProcess(b, full, variant.endpoints))
 				}
 				empty.report(b, "empty")
@@ -94,7 +97,7 @@ func pendingIDs(n int) (ids []string) {
 }
 
 // postpone makes what is pending in a store of one endpoint retries that are
-// due tomorrow, and adds one delivery that is due now.
+// due tomorrow.
 func postpone(b *testing.B, path string) {
 	store := openStore(b, path)
 	defer store.Close()
@@ -119,7 +122,13 @@ func postpone(b *testing.B, path string) {
 			b.Fatal(err)
 		}
 	}
-	putEvents(b, store, 1, pendingSize, func(int) string { return id })
+}
+
+// putDue adds a delivery that is due now.
+func putDue(b *testing.B, path string) {
+	store := openStore(b, path)
+	defer store.Close()
+	putEvents(b, store, 1, pendingSize, func(int) string { return pendingIDs(1)[0] })
 }
 
 // measures are values by their names.

@@ -31,7 +31,7 @@ func (q *queue) push(item queued) {
 		q.items, q.head = q.items[:n], 0
 	}
 	q.items = append(q.items, item)
-	q.bytes += int64(len(item.delivery.Event.Data))
+	q.bytes += item.delivery.memorySize()
 }
 
 // pop takes the oldest. The queue must not be empty.
@@ -39,7 +39,7 @@ func (q *queue) pop() *Delivery {
 	d := q.items[q.head].delivery
 	q.items[q.head] = queued{}
 	q.head++
-	q.bytes -= int64(len(d.Event.Data))
+	q.bytes -= d.memorySize()
 	if q.head == len(q.items) {
 		// Empty: an idle lane keeps no memory that a busy hour has left.
 		if cap(q.items) > 64 {
@@ -63,7 +63,7 @@ func (q *queue) remove(seq int64) *Delivery {
 	for i := q.head; i < len(q.items); i++ {
 		if d := q.items[i].delivery; d.Seq == seq {
 			q.items = slices.Delete(q.items, i, i+1)
-			q.bytes -= int64(len(d.Event.Data))
+			q.bytes -= d.memorySize()
 			return d
 		}
 	}

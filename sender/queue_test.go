@@ -36,7 +36,7 @@ func TestQueueAgainstSlice(t *testing.T) {
 		var bytes int64
 		if step%97 == 0 {
 			for _, d := range model {
-				bytes += int64(len(d.Event.Data))
+				bytes += d.memorySize()
 			}
 			if q.bytes != bytes {
 				t.Fatalf("step %d: %d bytes, want %d", step, q.bytes, bytes)

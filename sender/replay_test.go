@@ -138,6 +138,8 @@ func TestReplaySelects(t *testing.T) {
 	p := newPeer(t, nil)
 	r := newRig(t, toPeers(p, p))
 	r.publish("1")
+	r.delivered("a", "1") // or its time would be up
+	r.delivered("b", "1")
 	r.clock.advance(time.Hour)
 	noon := r.clock.Now()
 	r.publish("2")

@@ -213,10 +213,9 @@ func (l *lane) claimFromStore(kind int) (Claimed, error) {
 	case <-l.s.attempts.Done():
 		return Claimed{}, l.s.attempts.Err()
 	}
-	limit := l.s.current.Load().memory
 	l.mu.Lock()
-	want := laneLength[kind] - l.queues[kind].len()
-	bytes := min(limit/laneShare-l.queues[kind].bytes, limit-l.s.memory.Load())
+	bytes := max(l.share()-l.queues[kind].bytes, 0)
+	want := min(laneLength[kind]-l.queues[kind].len(), int(bytes/deliveryOverhead)+1)
 	if l.breaker.probing() {
 		want = 1
 	}
@@ -226,6 +225,6 @@ func (l *lane) claimFromStore(kind int) (Claimed, error) {
 		Retries:    kind == again,
 		Now:        l.s.clock.Now(),
 		Limit:      want,
-		Bytes:      max(bytes, 0),
+		Bytes:      bytes,
 	})
 }

@@ -17,6 +17,10 @@ type lane struct {
 	// pending is how many deliveries are pending, held ones included, and
 	// change is by how much the transaction under way changes that.
 	pending, change int64
+
+	// blocked tells that there may be blocked deliveries. Without it, to unblock
+	// those of each of very many endpoints would take a transaction for each.
+	blocked bool
 }
 
 // position is a place in the order of claims.
@@ -49,12 +53,17 @@ type endpoints struct {
 	last     int64
 	added    []*lane // by the transaction under way
 	changed  []*lane // by the transaction under way, in what is pending
+	freed    []*lane // by the transaction under way, of all that was blocked
 	insert   *sqlite.Stmt
+
+	// pending are those that have pending deliveries, so that others cost
+	// nothing when these are counted.
+	pending map[*lane]struct{}
 }
 
 // load reads the numbers from the file.
 func (e *endpoints) load(conn *sqlite.Conn) error {
-	e.byID, e.byNumber = map[string]*lane{}, map[int64]*lane{}
+	e.byID, e.byNumber, e.pending = map[string]*lane{}, map[int64]*lane{}, map[*lane]struct{}{}
 	err := sqlitex.Execute(conn, "SELECT number, id FROM endpoints", &sqlitex.ExecOptions{
 		ResultFunc: func(stmt *sqlite.Stmt) error {
 			e.add(&lane{number: stmt.ColumnInt64(0), id: stmt.ColumnText(1)})
@@ -96,13 +105,27 @@ func (e *endpoints) pend(l *lane, n int) {
 	l.change += int64(n)
 }
 
+// setPending says how many deliveries of an endpoint are pending.
+func (e *endpoints) setPending(l *lane, n int64) {
+	switch before := l.pending; {
+	case before <= 0 && n > 0:
+		e.pending[l] = struct{}{}
+	case before > 0 && n <= 0:
+		delete(e.pending, l)
+	}
+	l.pending = n
+}
+
 // commit keeps what the transaction has changed.
 func (e *endpoints) commit() {
 	for _, l := range e.changed {
-		l.pending += l.change
+		e.setPending(l, l.pending+l.change)
 		l.change = 0
 	}
-	e.added, e.changed = e.added[:0], e.changed[:0]
+	for _, l := range e.freed {
+		l.blocked = false
+	}
+	e.added, e.changed, e.freed = e.added[:0], e.changed[:0], e.freed[:0]
 }
 
 // undo forgets what the transaction has changed.
@@ -115,5 +138,5 @@ func (e *endpoints) undo() {
 		delete(e.byNumber, l.number)
 		e.last = min(e.last, l.number-1)
 	}
-	e.added, e.changed = e.added[:0], e.changed[:0]
+	e.added, e.changed, e.freed = e.added[:0], e.changed[:0], e.freed[:0]
 }

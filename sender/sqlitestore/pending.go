@@ -22,7 +22,7 @@ func (w *writer) loadPending() error {
 			if l == nil {
 				return sqlite.ResultCorrupt.ToError() // a delivery to a number without endpoint
 			}
-			l.pending = stmt.ColumnInt64(1)
+			w.endpoints.setPending(l, stmt.ColumnInt64(1))
 			return nil
 		},
 	})
@@ -36,10 +36,8 @@ func (s *Store) Pending(ctx context.Context) ([]sender.PendingCount, error) {
 	}
 	defer func() { s.writer <- w }()
 	var counts []sender.PendingCount
-	for id, l := range w.endpoints.byID {
-		if l.pending > 0 {
-			counts = append(counts, sender.PendingCount{EndpointID: id, Deliveries: l.pending})
-		}
+	for l := range w.endpoints.pending {
+		counts = append(counts, sender.PendingCount{EndpointID: l.id, Deliveries: l.pending})
 	}
 	return counts, nil
 }

@@ -130,6 +130,9 @@ func (w *writer) settleOutcome(o *sender.Outcome) error {
 			return err
 		}
 	}
+	if o.Status == sender.Blocked {
+		l.blocked = true
+	}
 	switch {
 	case o.Status != sender.Pending:
 		w.holds.set(key, notHeld)

@@ -99,6 +99,9 @@ func Open(path string, o Options) (_ *Store, err error) {
 	if err := w.loadPending(); err != nil {
 		return nil, s.failed("counting what is pending", err)
 	}
+	if err := w.loadBlocked(); err != nil {
+		return nil, s.failed("looking for what is blocked", err)
+	}
 	for range readers {
 		r, err := openReader(path)
 		if err != nil {
