@@ -90,3 +90,22 @@ func TestTakenBackIsForgotten(t *testing.T) {
 	want.NextSeq += 2 // numbers may be left out
 	wantMemory(t, s, want)
 }
+
+// TestUnblockEndsMidway: what could not be unblocked is still known to be
+// blocked.
+func TestUnblockEndsMidway(t *testing.T) {
+	s := openTemp(t)
+	publications := batch(3, 0, "a")
+	put(t, s, publications)
+	blocked := delivered
+	blocked.Status = sender.Blocked
+	settleAll(t, s, publications, "a", blocked)
+	if _, err := s.Unblock(&endingContext{background, 2}, "a", start); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Unblock = %v, want the context's error", err)
+	}
+	for _, want := range []int{3, 0} {
+		if n, err := s.Unblock(background, "a", start); n != want || err != nil {
+			t.Errorf("Unblock = %d, %v, want %d", n, err, want)
+		}
+	}
+}
