@@ -30,6 +30,15 @@ func perRequest(s string) func(*http.Request) string {
 	}
 }
 
+// tenantOf says whose a request is. Where a part of it is missing, it is
+// nobody's: what is left could be somebody else's tenant.
+func tenantOf(s string) func(*http.Request) (tenant string, ok bool) {
+	return func(r *http.Request) (string, bool) {
+		tenant, err := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).ReplaceOrErr(s, true, true)
+		return tenant, err == nil && tenant != ""
+	}
+}
+
 // expandAll replaces the placeholders in secrets, which are called what in
 // errors, and returns a new slice.
 func expandAll(repl *caddy.Replacer, what string, secrets []string) ([]string, error) {

@@ -23,8 +23,9 @@ type Publish struct {
 	MaxSize int64 `json:"max_size,omitempty"`
 
 	// Whose event a request publishes; may hold placeholders, such as
-	// `{http.auth.user.id}`. Where it is not empty it overrides the tenant in
-	// the body. Default: the tenant in the body.
+	// `{http.auth.user.id}`. It overrides the tenant in the body, and a request
+	// for which a placeholder in it is unknown or empty is refused with 403.
+	// Default: the tenant in the body.
 	Tenant string `json:"tenant,omitempty"`
 
 	intake sender.Intake
@@ -43,7 +44,7 @@ func (p *Publish) Provision(ctx caddy.Context) error {
 	}
 	p.intake = sender.Intake{Sender: app.senderFor, MaxSize: p.MaxSize}
 	if p.Tenant != "" {
-		p.intake.Tenant = perRequest(p.Tenant)
+		p.intake.Tenant = tenantOf(p.Tenant)
 	}
 	return nil
 }

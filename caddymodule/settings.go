@@ -58,7 +58,7 @@ func (s *Settings) Provision(ctx caddy.Context) error {
 		Logger:   ctx.Slogger(),
 	}
 	if s.Tenant != "" {
-		s.handler.Tenant = s.tenant
+		s.handler.Tenant = tenantOf(s.Tenant)
 	}
 	return nil
 }
@@ -72,14 +72,6 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("webhook_settings: tenant %q is nobody's: name one tenant, such as {http.auth.user.id}", s.Tenant)
 	}
 	return nil
-}
-
-// tenant is whose endpoints a request is about. Where a part of it is missing,
-// it is nobody's: what is left could be somebody else's tenant.
-func (s *Settings) tenant(r *http.Request) (string, bool) {
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	tenant, err := repl.ReplaceOrErr(s.Tenant, true, true)
-	return tenant, err == nil && tenant != ""
 }
 
 // ServeHTTP answers the request. It never calls next.

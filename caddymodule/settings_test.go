@@ -32,7 +32,7 @@ func TestSettingsAreNobodysWithoutATenant(t *testing.T) {
 			repl.Set("http.auth.user.team", "")
 			r := httptest.NewRequest("GET", "/api/endpoints", nil)
 			r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
-			got, ok := (&Settings{Tenant: tt.setting}).tenant(r)
+			got, ok := tenantOf(tt.setting)(r)
 			if ok != tt.ok || ok && got != tt.want {
 				t.Errorf("%q, %t; want %q, %t", got, ok, tt.want, tt.ok)
 			}

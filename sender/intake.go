@@ -33,10 +33,14 @@ type Intake struct {
 	// MaxSize is how large a body may be, in bytes. Default: 1 MiB.
 	MaxSize int64
 
-	// Tenant says whose event a request publishes. What it returns overrides
-	// the body's tenant, unless it is empty. Default: the body's tenant.
-	Tenant func(*http.Request) string
+	// Tenant says whose event a request publishes, whatever the body says; not
+	// ok means that it is nobody's, and then the request is refused with 403.
+	// Default: the body's tenant.
+	Tenant func(*http.Request) (tenant string, ok bool)
 }
+
+// errNobody means that it is not known whose event a request publishes.
+var errNobody = errors.New("it is not known whose event this is: sign in first")
 
 var crossOrigin = http.NewCrossOriginProtection()
 
@@ -131,9 +135,12 @@ func checkRequest(w http.ResponseWriter, r *http.Request) (status int, err error
 
 // complete adds to the events what the request says of them all.
 func (i *Intake) complete(events []webhook.Event, r *http.Request, batch bool) error {
-	tenant := ""
+	tenant, known := "", true
 	if i.Tenant != nil {
-		tenant = i.Tenant(r)
+		tenant, known = i.Tenant(r)
+	}
+	if !known {
+		return errNobody
 	}
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) > maxIdempotencyKey {
@@ -145,7 +152,7 @@ func (i *Intake) complete(events []webhook.Event, r *http.Request, batch bool) e
 	}
 	for n := range events {
 		e := &events[n]
-		if tenant != "" {
+		if i.Tenant != nil {
 			e.Tenant = tenant
 		}
 		if key != "" && e.ID == "" {
@@ -180,6 +187,8 @@ func (s *Sender) refused(w http.ResponseWriter, err error) (status int, _ error)
 // publishStatus is the HTTP status for an error of publishing.
 func publishStatus(err error) int {
 	switch {
+	case errors.Is(err, errNobody):
+		return http.StatusForbidden
 	case errors.Is(err, errMalformed):
 		return http.StatusBadRequest
 	case errors.Is(err, ErrInvalid):

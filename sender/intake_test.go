@@ -213,7 +213,8 @@ func TestIntakeTrouble(t *testing.T) {
 	try(503, later, "5")
 }
 
-// TestIntakeTenant: who the request is from decides the tenant, not its body.
+// TestIntakeTenant: who the request is from decides the tenant, not its body;
+// a request from nobody publishes for nobody.
 func TestIntakeTenant(t *testing.T) {
 	r, _, intake, url := newIntake(t)
 	body := func(id string) io.Reader {
@@ -227,11 +228,21 @@ func TestIntakeTenant(t *testing.T) {
 	}
 	post(t, http.MethodPost, url, body("e1"), nil)
 	stored("body", "e1")
-	intake.Tenant = func(r *http.Request) string { return r.Header.Get("X-User") }
+	intake.Tenant = func(r *http.Request) (string, bool) {
+		user, known := r.Header["X-User"]
+		return strings.Join(user, ""), known
+	}
 	post(t, http.MethodPost, url, body("e2"), map[string]string{"X-User": "user"})
 	stored("user", "e2")
-	post(t, http.MethodPost, url, body("e3"), nil)
-	stored("body", "e3")
+	post(t, http.MethodPost, url, body("e3"), map[string]string{"X-User": ""})
+	stored("", "e3")
+	resp, answer := post(t, http.MethodPost, url, body("e4"), nil)
+	checkProblem(t, resp, answer, 403, "it is not known whose event this is: sign in first")
+	for _, tenant := range []string{"", "body"} {
+		if _, err := r.store.Event(t.Context(), tenant, "e4"); !errors.Is(err, sender.ErrNotFound) {
+			t.Errorf("tenant %q: %v, want ErrNotFound", tenant, err)
+		}
+	}
 }
 
 // TestIntakeMaxSize: the limit can be set, and holds to the byte.
