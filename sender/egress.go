@@ -63,7 +63,11 @@ func newGuard(e Egress) (*guard, error) {
 		allowHTTP: e.AllowHTTP,
 		hosts:     make(map[string]struct{}),
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+			addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+			for i, addr := range addrs {
+				addrs[i] = addr.Unmap() // as people write it
+			}
+			return addrs, err
 		},
 		dial: dialer.DialContext,
 	}
