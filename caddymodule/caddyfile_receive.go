@@ -40,15 +40,30 @@ func parseReceive(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //	webhook_receive [<matcher>] <provider> {
 //		name <name>
 //		secret <secret…>
+//		key raw|hex|base64|whsec
+//		url <url>
+//		parameter <name> <value>
+//		template {
+//			…
+//		}
+//		handshake <name>
+//		enforce on|off
+//		decompress on|off
 //		max_size <size>
 //		tolerance <duration>|off
 //		ip_rate <events>/<unit> [burst <n>]
 //		rate <events>/<unit> [burst <n>] [by <source>]
-//		dedupe <ttl>|off {
+//		headers
+//		dedupe [<ttl>|off] {
 //			wait <duration>|off
 //			capacity <events>
+//			capacity_bytes <size>
+//			persist [<path>]
 //		}
 //	}
+//
+// Parameter and rate may be repeated. The template and the handshake go
+// with the provider custom; see parseTemplate.
 func (h *Receive) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if !d.NextArg() {
@@ -58,7 +73,7 @@ func (h *Receive) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("webhook_receive has an argument too many, %q: put its settings into a block", d.Val())
 	}
-	return eachSetting(d, func(word string) error { return h.parseWord(d, word) })
+	return eachSetting(d, func(word string) error { return h.parseWord(d, word) }, "rate", "parameter")
 }
 
 func (h *Receive) parseWord(d *caddyfile.Dispenser, word string) error {
@@ -67,6 +82,24 @@ func (h *Receive) parseWord(d *caddyfile.Dispenser, word string) error {
 		return parseText(d, &h.Name)
 	case "secret":
 		return parseSecrets(d, &h.Secrets)
+	case "key":
+		return parseText(d, &h.Key)
+	case "url":
+		return parseText(d, &h.URL)
+	case "parameter":
+		return h.parseParameter(d)
+	case "template":
+		return parseTemplate(d, &h.Template)
+	case "handshake":
+		return parseText(d, &h.Handshake)
+	case "enforce":
+		var on bool
+		err := parseOnOff(d, &on)
+		h.EnforceOff = !on
+		return err
+	case "decompress":
+		h.Decompress = new(bool)
+		return parseOnOff(d, h.Decompress)
 	case "max_size":
 		return parseSize(d, &h.MaxSize)
 	case "tolerance":
@@ -75,10 +108,32 @@ func (h *Receive) parseWord(d *caddyfile.Dispenser, word string) error {
 		return parsePlainRate(d, &h.IPRate)
 	case "rate":
 		return h.parseSourceRate(d)
+	case "headers":
+		return parseFlag(d, &h.Headers)
 	case "dedupe":
-		return parseDedupe(d, &h.Dedupe)
+		return h.parseDedupe(d)
 	}
-	return unknownWord(d, "webhook_receive", "name", "secret", "max_size", "tolerance", "ip_rate", "rate", "dedupe")
+	return unknownWord(d, "webhook_receive", "name", "secret", "key", "url", "parameter", "template", "handshake", "enforce", "decompress",
+		"max_size", "tolerance", "ip_rate", "rate", "headers", "dedupe")
+}
+
+func (h *Receive) parseParameter(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("parameter needs a name and a value: write: parameter verify_token {env.VERIFY_TOKEN}")
+	}
+	name, value := args[0], args[1]
+	if name == "" || value == "" {
+		return d.Errf("parameter %q has an empty name or value: set it, or remove the line", name)
+	}
+	if _, twice := h.Parameters[name]; twice {
+		return d.Errf("parameter %s stands twice: keep one", name)
+	}
+	if h.Parameters == nil {
+		h.Parameters = make(map[string]string)
+	}
+	h.Parameters[name] = value
+	return noBlock(d, "parameter")
 }
 
 func (h *Receive) parseSourceRate(d *caddyfile.Dispenser) error {
@@ -86,18 +141,20 @@ func (h *Receive) parseSourceRate(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	h.Rate = &receiver.SourceRate{Rate: rate}
+	limit := receiver.SourceRate{Rate: rate}
 	switch {
 	case len(rest) == 0:
-		return nil
 	case len(rest) == 2 && rest[0] == "by" && rest[1] != "":
-		h.Rate.By = rest[1]
-		return nil
+		limit.By = rest[1]
+	default:
+		return d.Errf("rate does not understand %q: write: rate 50/s burst 100 by {client_ip}", rest[0])
 	}
-	return d.Errf("rate does not understand %q: write: rate 50/s burst 100 by {client_ip}", rest[0])
+	h.Rates = append(h.Rates, limit)
+	return nil
 }
 
-func parseDedupe(d *caddyfile.Dispenser, out *receiver.Dedupe) error {
+func (h *Receive) parseDedupe(d *caddyfile.Dispenser) error {
+	out := &h.Dedupe
 	if d.CountRemainingArgs() > 1 {
 		return d.Err("dedupe takes one value: write: dedupe 24h, or dedupe off")
 	}
@@ -110,15 +167,33 @@ func parseDedupe(d *caddyfile.Dispenser, out *receiver.Dedupe) error {
 			return err
 		}
 	}
-	return eachSetting(d, func(word string) error {
+	err := eachSetting(d, func(word string) error {
 		switch word {
 		case "wait":
 			return parseDurationOrOff(d, &out.Wait)
 		case "capacity":
 			return parseCount(d, &out.Capacity)
+		case "capacity_bytes":
+			return parseSize(d, &out.CapacityBytes)
+		case "persist":
+			return h.parsePersist(d)
 		}
-		return unknownWord(d, "dedupe", "wait", "capacity")
+		return unknownWord(d, "dedupe", "wait", "capacity", "capacity_bytes", "persist")
 	})
+	if err == nil && out.Capacity > 0 && out.CapacityBytes > 0 {
+		return d.Err("dedupe has both capacity and capacity_bytes: keep one")
+	}
+	return err
+}
+
+// parsePersist reads "persist [<path>]". Without a path, it is worked out when
+// the configuration is loaded, as it depends on the machine.
+func (h *Receive) parsePersist(d *caddyfile.Dispenser) error {
+	if d.CountRemainingArgs() > 0 {
+		return parseText(d, &h.Dedupe.Persist)
+	}
+	h.Persist = true
+	return noBlock(d, "persist")
 }
 
 // Interface guard

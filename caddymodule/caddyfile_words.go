@@ -64,6 +64,20 @@ func parseFlag(d *caddyfile.Dispenser, flag *bool) error {
 	return noBlock(d, word)
 }
 
+// parseOnOff reads the word on or off.
+func parseOnOff(d *caddyfile.Dispenser, on *bool) error {
+	word := d.Val()
+	var s string
+	if err := parseText(d, &s); err != nil {
+		return err
+	}
+	if s != "on" && s != "off" {
+		return d.Errf("%s %q is not understood: write %s on or %s off", word, s, word, word)
+	}
+	*on = s == "on"
+	return nil
+}
+
 // parseSecrets reads one or more secrets, or keys. They may be placeholders.
 func parseSecrets(d *caddyfile.Dispenser, secrets *[]string) error {
 	word := d.Val()

@@ -40,5 +40,23 @@ func (c collector) sender() *sender.Sender {
 	return module.(*App).available()
 }
 
-// Interface guard
-var _ prometheus.Collector = collector{}
+// receivedCollector brings the receivers' metrics into the registry of a
+// configuration. As with the sender's, they are looked for each time.
+type receivedCollector struct{}
+
+// Describe describes nothing: which receivers there are changes. It makes this
+// an unchecked collector.
+func (receivedCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect collects the metrics of all receivers that are running.
+func (receivedCollector) Collect(metrics chan<- prometheus.Metric) {
+	for _, s := range currentStates() {
+		s.Collector().Collect(metrics)
+	}
+}
+
+// Interface guards
+var (
+	_ prometheus.Collector = collector{}
+	_ prometheus.Collector = receivedCollector{}
+)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/manysends/caddy-webhooks/receiver"
 	"github.com/manysends/caddy-webhooks/sender"
 )
 
@@ -81,6 +82,29 @@ func expandSender(c sender.Config, repl *caddy.Replacer) (sender.Config, error) 
 		}
 		if e.Secrets, err = expandAll(repl, "secret", e.Secrets); err != nil {
 			return c, fmt.Errorf("endpoint %s: %w", e.ID, err)
+		}
+	}
+	return c, nil
+}
+
+// expandReceiver returns the receiver's settings with their placeholders
+// replaced, but for those that are replaced for each request. The original
+// keeps them, as it is shown and saved.
+func expandReceiver(c receiver.Config, repl *caddy.Replacer) (receiver.Config, error) {
+	var err error
+	if c.Secrets, err = expandAll(repl, "secret", c.Secrets); err != nil {
+		return c, err
+	}
+	if c.URL, err = expand(repl, c.URL); err != nil {
+		return c, fmt.Errorf("url: %w", err)
+	}
+	if c.Dedupe.Persist, err = expand(repl, c.Dedupe.Persist); err != nil {
+		return c, fmt.Errorf("dedupe.persist: %w", err)
+	}
+	c.Parameters = maps.Clone(c.Parameters)
+	for name, value := range c.Parameters {
+		if c.Parameters[name], err = expand(repl, value); err != nil {
+			return c, fmt.Errorf("parameter %s: %w", name, err)
 		}
 	}
 	return c, nil

@@ -3,9 +3,11 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -20,38 +22,44 @@ func init() { caddy.RegisterModule(new(Receive)) }
 // the handlers after it see each authentic event once. An event counts as
 // processed when they answer 2xx; otherwise the sender's retry is let through.
 //
+// The secrets, the parameters, `url` and `dedupe.persist` may hold placeholders
+// such as `{env.WEBHOOK_SECRET}`, which are replaced when the configuration is
+// loaded. A secret from a file, such as `{file./run/secrets/webhook}`, is read
+// again within seconds when the file changes. The `by` of a rate is replaced
+// for each request.
+//
 // It sets these placeholders:
 //
 // Placeholder | Description
 // ------------|------------
 // `{http.webhook.provider}` | Whose signature rules applied
 // `{http.webhook.id}` | The event ID
-// `{http.webhook.type}` | The event type, where the body tells
+// `{http.webhook.type}` | The event type, where the request tells
 // `{http.webhook.timestamp}` | When the request was signed, in Unix seconds
 // `{http.webhook.secret_index}` | Which of the secrets matched, from 0
 // `{http.webhook.duplicate}` | Whether the event had been processed before
-// `{http.webhook.reason}` | Why the request was refused; empty if it was not
+// `{http.webhook.reason}` | Why the request was refused, or would have been; empty if there was nothing against it
+// `{http.webhook.enforced}` | `false` where `enforce_off` let the request through in spite of that; otherwise `true`
 //
 // Receivers of the same name share what they remember, and keep it over
 // reloads.
 type Receive struct {
 	receiver.Config
 
-	receiver *receiver.Receiver
-	acquired string // the key of the state in the pool, while acquired
-}
+	// Persist keeps the IDs of processed events over a restart, in a file named
+	// after the receiver in the folder `webhooks` of Caddy's data directory.
+	// `dedupe.persist` names another file instead. Default: they are kept in
+	// memory alone.
+	Persist bool `json:"persist,omitempty"`
 
-// states are the receivers' memories by name, so that a reload forgets
-// neither events nor limits.
-var states = caddy.NewUsagePool()
-
-// state is a receiver's memory as the pool keeps it.
-type state struct{ *receiver.State }
-
-// Destruct ends the memory when its last user is gone.
-func (s state) Destruct() error {
-	s.Close()
-	return nil
+	app     *Receivers
+	log     *slog.Logger
+	options receiver.Options
+	// settings is Config with its placeholders replaced. It is not exported
+	// because Caddy logs exported fields of handlers when it debugs.
+	settings receiver.Config
+	secrets  *secretFiles
+	receiver atomic.Pointer[receiver.Receiver] // set by the app's Start
 }
 
 // CaddyModule returns the Caddy module information.
@@ -59,54 +67,65 @@ func (*Receive) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.webhook_receive", New: func() caddy.Module { return new(Receive) }}
 }
 
-// Provision replaces placeholders and sets up the receiver.
+// Provision replaces placeholders, checks the settings, and registers with the
+// app that opens what is remembered. It opens nothing.
 func (h *Receive) Provision(ctx caddy.Context) error {
-	cfg := h.Config
-	var err error
-	if cfg.Secrets, err = expandAll(caddy.NewReplacer(), "secret", cfg.Secrets); err != nil {
-		return fmt.Errorf("webhook_receive: %w", err)
-	}
-	if cfg.Name == "" {
-		cfg.Name = cfg.Provider
-	}
-	value, _, err := states.LoadOrNew(cfg.Name, func() (caddy.Destructor, error) {
-		return state{receiver.NewState(receiver.StateOptions{})}, nil
-	})
-	if err != nil {
-		return err
-	}
-	h.acquired = cfg.Name
-	options := receiver.Options{
-		State:    value.(state).State,
-		Logger:   ctx.Slogger(),
-		ClientIP: clientIP,
-		Observe:  setPlaceholders,
-	}
-	if cfg.Rate != nil && cfg.Rate.By != "" {
-		options.Source = perRequest(cfg.Rate.By)
-	}
-	h.receiver, err = receiver.New(cfg, options)
-	if err != nil {
+	if err := h.provision(ctx); err != nil {
 		return fmt.Errorf("webhook_receive: %w", err)
 	}
 	return nil
 }
 
-// Cleanup gives up the memory, if it was acquired.
-func (h *Receive) Cleanup() error {
-	if h.acquired == "" {
-		return nil
+func (h *Receive) provision(ctx caddy.Context) error {
+	h.log = ctx.Slogger()
+	h.secrets = newSecretFiles(h.Secrets) // before they are read, so that no change is missed
+	var err error
+	if h.settings, err = expandReceiver(h.Config, caddy.NewReplacer()); err != nil {
+		return err
 	}
-	name := h.acquired
-	h.acquired = ""
-	_, err := states.Delete(name)
-	return err
+	if h.settings.Name == "" {
+		h.settings.Name = h.settings.Provider
+	}
+	if h.settings.Dedupe.Persist, err = h.persistPath(); err != nil {
+		return err
+	}
+	if err := h.settings.Validate(); err != nil {
+		return err
+	}
+	h.options = receiver.Options{Logger: h.log, ClientIP: clientIP, Observe: setPlaceholders}
+	sources := make([]func(*http.Request) string, len(h.settings.Rates))
+	for i, limit := range h.settings.Rates {
+		sources[i] = perRequest(limit.By)
+	}
+	h.options.Source = func(r *http.Request, limit int) string { return sources[limit](r) }
+	app, err := ctx.App("webhook_receivers")
+	if err != nil {
+		return err
+	}
+	h.app = app.(*Receivers)
+	return h.app.add(h)
+}
+
+// open makes the receiver on what it remembers.
+func (h *Receive) open(state *receiver.State) error {
+	options := h.options
+	options.State = state
+	rc, err := receiver.New(h.settings, options)
+	if err != nil {
+		return fmt.Errorf("webhook_receive: %w", err)
+	}
+	h.receiver.Store(rc)
+	return nil
 }
 
 // ServeHTTP lets the request through to next, or refuses it with an error that
 // carries the status.
 func (h *Receive) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	err := h.receiver.Handle(w, r, next.ServeHTTP)
+	if !h.app.ready(r.Context()) {
+		w.Header().Set("Retry-After", "1")
+		return caddyhttp.Error(http.StatusServiceUnavailable, errReceiversNotRunning)
+	}
+	err := h.receiver.Load().Handle(w, r, next.ServeHTTP)
 	var refusal *receiver.Refusal
 	if errors.As(err, &refusal) {
 		return caddyhttp.Error(refusal.Status, err)
@@ -158,6 +177,8 @@ func setPlaceholders(r *http.Request, o receiver.Observation) {
 			return o.Duplicate, true
 		case "reason":
 			return string(o.Reason), true
+		case "enforced":
+			return o.Enforced, true
 		}
 		return nil, false
 	})
@@ -166,6 +187,5 @@ func setPlaceholders(r *http.Request, o receiver.Observation) {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Receive)(nil)
-	_ caddy.CleanerUpper          = (*Receive)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Receive)(nil)
 )

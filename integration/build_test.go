@@ -58,7 +58,7 @@ func main() { caddycmd.Main() }
 	}
 	run("go", "build", "-mod=mod", "-tags", buildTags, "-trimpath", "-ldflags", "-s -w", "-o", "caddy", ".")
 	modules := run(filepath.Join(dir, "caddy"), "list-modules")
-	for _, want := range []string{"webhooks", "webhooks.stores.sqlite", "http.handlers.webhook_publish", "http.handlers.webhook_receive", "http.handlers.webhook_settings"} {
+	for _, want := range []string{"webhooks", "webhooks.stores.sqlite", "http.handlers.webhook_publish", "http.handlers.webhook_receive", "http.handlers.webhook_settings", "webhook_receivers", "admin.api.webhooks"} {
 		if !strings.Contains("\n"+modules, "\n"+want+"\n") {
 			t.Errorf("the program does not know the module %s:\n%s", want, modules)
 		}

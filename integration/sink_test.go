@@ -65,6 +65,13 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// setAnswer changes the status that is answered from now on.
+func (s *sink) setAnswer(status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = func(int) int { return status }
+}
+
 // deliveries is what has arrived so far.
 func (s *sink) deliveries() []delivery {
 	s.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -191,10 +192,13 @@ func heapInUse() int64 {
 // BenchmarkHandle is a whole accepted request with a body of 1 KB: signature,
 // both limits, claim and commit.
 func BenchmarkHandle(b *testing.B) {
-	for _, provider := range []string{"standard", "manysends_body"} {
-		b.Run(provider, func(b *testing.B) {
+	for _, variant := range []string{"standard", "standard without limits", "manysends_body"} {
+		b.Run(variant, func(b *testing.B) {
+			provider, without, _ := strings.Cut(variant, " ")
 			cfg := testConfig(provider)
-			cfg.IPRate, cfg.Rate = fastRate(), &SourceRate{Rate: *fastRate()}
+			if without == "" {
+				cfg.IPRate, cfg.Rates = fastRate(), []SourceRate{{Rate: *fastRate()}}
+			}
 			cfg.Dedupe.Capacity = 1 << 40
 			state := NewState(StateOptions{})
 			defer state.Close()
@@ -232,7 +236,8 @@ func BenchmarkHandle(b *testing.B) {
 					before = cpuTime()
 					b.StartTimer()
 				}
-				w := silentWriter{header: make(http.Header, 1)}
+				// A server has headers of its own.
+				w := silentWriter{header: http.Header{"Server": headerTrue}}
 				if err := rc.Handle(&w, requests[n%made], next); err != nil || w.status != http.StatusNoContent {
 					b.Fatalf("status %d, error %v", w.status, err)
 				}

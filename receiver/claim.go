@@ -64,7 +64,7 @@ const seenShards = 256
 type seenSet struct {
 	shards   [seenShards]seenShard
 	history  history
-	capacity atomic.Int64
+	capacity atomic.Int64 // 0: not known yet, as before the first commit
 	settler  settler
 
 	claimed   atomic.Int64 // keys in flight
@@ -175,13 +175,13 @@ func (sh *seenShard) put(k key, c *claim) {
 }
 
 // take claims the keys, waiting for other claims until wait has passed or ctx
-// is done.
-func (s *seenSet) take(ctx context.Context, c *claim, wait time.Duration) outcome {
+// is done. It tells whether it had to wait.
+func (s *seenSet) take(ctx context.Context, c *claim, wait time.Duration) (got outcome, waited bool) {
 	var timeout <-chan time.Time
 	for {
 		got, over := s.try(c)
 		if got != busy || wait <= 0 {
-			return got
+			return got, timeout != nil
 		}
 		if timeout == nil {
 			timer := time.NewTimer(wait)
@@ -191,9 +191,9 @@ func (s *seenSet) take(ctx context.Context, c *claim, wait time.Duration) outcom
 		select {
 		case <-over:
 		case <-timeout:
-			return busy
+			return busy, true
 		case <-ctx.Done():
-			return busy
+			return busy, true
 		}
 	}
 }

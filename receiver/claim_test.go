@@ -116,7 +116,7 @@ func TestSharedKeysDoNotDeadlock(t *testing.T) {
 			random := rand.New(rand.NewPCG(g, 1))
 			for range 500 {
 				c := claimOn(numberedKey(random.Uint64N(6)), numberedKey(random.Uint64N(6)))
-				if s.take(context.Background(), c, time.Hour) != claimed {
+				if got, _ := s.take(context.Background(), c, time.Hour); got != claimed {
 					t.Error("a claim did not get its turn")
 					return
 				}
@@ -274,7 +274,7 @@ func TestManyWaiters(t *testing.T) {
 		wg.Go(func() {
 			c := claimOn(numberedKey(1))
 			asked.Done()
-			got := s.take(context.Background(), c, time.Hour)
+			got, _ := s.take(context.Background(), c, time.Hour)
 			outcomes[got].Add(1)
 			if got == claimed {
 				s.commit(c, time.Hour, 10)
@@ -305,7 +305,7 @@ func TestWaitEnds(t *testing.T) {
 		{"client gone", gone, time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := s.take(c.ctx, claimOn(numberedKey(1)), c.wait); got != busy {
+			if got, _ := s.take(c.ctx, claimOn(numberedKey(1)), c.wait); got != busy {
 				t.Errorf("outcome %d, want busy", got)
 			}
 		})

@@ -15,17 +15,17 @@ func remoteAddr(r *http.Request) netip.Addr {
 	return from.Addr()
 }
 
-// clientKey is what a client address is limited by. An IPv6 client usually has
-// a whole /64 to itself (RFC 6177), so that is taken as one. All clients
+// keyOfClient is what a client address is limited by. An IPv6 client usually
+// has a whole /64 to itself (RFC 6177), so that is taken as one. All clients
 // without an address count as one.
-func clientKey(a netip.Addr) netip.Addr {
+func keyOfClient(a netip.Addr) clientKey {
 	a = a.Unmap().WithZone("")
 	if !a.Is6() {
-		return a
+		return clientKey(a)
 	}
 	network, err := a.Prefix(64)
 	if err != nil {
-		return a
+		return clientKey(a)
 	}
-	return network.Addr()
+	return clientKey(network.Addr())
 }

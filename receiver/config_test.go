@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -35,8 +36,8 @@ func TestValidate(t *testing.T) {
 	}{
 		{"good", func(*Config) {}, nil, false},
 		{"verifying key", func(c *Config) { c.Secrets = []string{verifying} }, nil, false},
-		{"no provider", func(c *Config) { c.Provider = "" }, []string{"provider is not set: choose one of manysends, manysends_body, standard"}, false},
-		{"unknown provider", func(c *Config) { c.Provider = "acme" }, []string{`provider "acme" is unknown: use one of manysends, manysends_body, standard`}, false},
+		{"no provider", func(c *Config) { c.Provider = "" }, []string{"provider is not set: choose one of "}, false},
+		{"unknown provider", func(c *Config) { c.Provider = "acme" }, []string{`provider "acme" is unknown: use one of `}, false},
 		{"no secrets", func(c *Config) { c.Secrets = nil }, []string{"an empty secret would let anyone in"}, false},
 		{"empty secret", func(c *Config) { c.Secrets[1] = "" }, []string{"secrets[1] is empty"}, false},
 		{"bad secret", func(c *Config) { c.Secrets[0] = "hunter2" }, []string{"secrets[0]: "}, true},
@@ -44,7 +45,7 @@ func TestValidate(t *testing.T) {
 		{"verifying key for a body", func(c *Config) { c.Provider, c.Secrets[1] = "manysends_body", verifying }, []string{"secrets[1]: unusable key: the signature member of a body is made with the shared secret only"}, true},
 		{"size", func(c *Config) { c.MaxSize = -1 }, []string{"max_size is -1 bytes"}, false},
 		{"ip_rate", func(c *Config) { c.IPRate = &webhook.Rate{} }, []string{"ip_rate: rate 0/s is too low"}, false},
-		{"rate", func(c *Config) { c.Rate = &SourceRate{Rate: webhook.Rate{Events: 1, Burst: -1}} }, []string{"rate: rate 1/s burst -1 has a negative burst"}, false},
+		{"rate", func(c *Config) { c.Rates = []SourceRate{{Rate: webhook.Rate{Events: 1, Burst: -1}}} }, []string{"rates[0]: rate 1/s burst -1 has a negative burst"}, false},
 		{"ttl", func(c *Config) { c.Dedupe.TTL = -1 }, []string{"dedupe.ttl is -1ns"}, false},
 		{"capacity", func(c *Config) { c.Dedupe.Capacity = -1 }, []string{"dedupe.capacity is -1"}, false},
 		{"several", func(c *Config) { *c = Config{MaxSize: -1} }, []string{"provider", "secrets", "max_size"}, false},
@@ -81,7 +82,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestConfigJSON(t *testing.T) {
-	const text = `{"name":"n","provider":"standard","secrets":["s"],"max_size":5,"tolerance":"1m","ip_rate":{"events":2},"rate":{"events":3,"burst":4,"by":"x"},"dedupe":{"ttl":"1h","wait":"2s","capacity":6}}`
+	const text = `{"name":"n","provider":"standard","secrets":["s"],"max_size":5,"tolerance":"1m","ip_rate":{"events":2},"rates":[{"events":3,"burst":4,"by":"x"}],"dedupe":{"ttl":"1h","wait":"2s","capacity":6}}`
 	var c Config
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestConfigJSON(t *testing.T) {
 	want := Config{
 		Name: "n", Provider: "standard", Secrets: []string{"s"}, MaxSize: 5, Tolerance: webhook.Duration(time.Minute),
 		IPRate: &webhook.Rate{Events: 2},
-		Rate:   &SourceRate{Rate: webhook.Rate{Events: 3, Burst: 4}, By: "x"},
+		Rates:  []SourceRate{{Rate: webhook.Rate{Events: 3, Burst: 4}, By: "x"}},
 		Dedupe: Dedupe{TTL: webhook.Duration(time.Hour), Wait: webhook.Duration(2 * time.Second), Capacity: 6},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
@@ -107,12 +108,26 @@ func TestProviders(t *testing.T) {
 		t.Error("the providers are not sorted by name")
 	}
 	for i, p := range list {
-		if p.Name == "" || !strings.HasSuffix(p.Description, ".") {
-			t.Errorf("provider %+v has no name or no description", p)
+		if !regexp.MustCompile(`^[a-z][a-z0-9_]*$`).MatchString(p.Name) || !strings.HasSuffix(p.Description, ".") {
+			t.Errorf("provider %+v has no good name or no description", p)
+		}
+		if i > 0 && list[i-1].Name == p.Name {
+			t.Errorf("there are two providers of the name %s", p.Name)
+		}
+		if p.Name != customName && (p.Title == "" || !strings.HasPrefix(p.Source, "https://")) {
+			t.Errorf("provider %s has no title or no source", p.Name)
 		}
 		row := providers[i]
+		if row.template != nil {
+			if _, problems := row.template.compile(); len(problems) > 0 {
+				t.Errorf("provider %s: %q", p.Name, problems)
+			}
+		}
+		if row.newScheme == nil && p.Name != customName {
+			t.Errorf("provider %s has nothing to verify with", p.Name)
+		}
 		// An ID that nobody vouches for must not be all there is.
-		if !row.idSigned && !slices.Contains(row.claims, claimContent) {
+		if !row.IDSigned && !slices.Contains(row.claims, claimContent) {
 			t.Errorf("provider %s: the ID is not signed and the content is not claimed", p.Name)
 		}
 		if len(row.claims) == 0 || len(row.claims) > len(claim{}.keys) {

@@ -52,11 +52,11 @@ func FuzzHandle(f *testing.F) {
 	tick := newClock()
 	state := NewState(StateOptions{Now: tick.Now})
 	f.Cleanup(state.Close)
-	names := Providers()
+	names := []string{"manysends", "manysends_body", "standard"}
 	receivers := make([]*Receiver, len(names))
-	for i, p := range names {
-		receivers[i] = mustNew(f, testConfig(p.Name), Options{State: state, Now: tick.Now, Observe: func(*http.Request, Observation) {}})
-		r, body := signedRequest(f, p.Name, "evt_1", tick.Now(), []byte(`{"a":[1,2,{"b":null}]}`))
+	for i, name := range names {
+		receivers[i] = mustNew(f, testConfig(name), Options{State: state, Now: tick.Now, Observe: func(*http.Request, Observation) {}})
+		r, body := signedRequest(f, name, "evt_1", tick.Now(), []byte(`{"a":[1,2,{"b":null}]}`))
 		f.Add(uint8(i), r.Header.Get(webhook.HeaderID), r.Header.Get(webhook.HeaderTimestamp), r.Header.Get(webhook.HeaderSignature), body, int64(len(body)))
 	}
 	f.Add(uint8(0), "", "", "", []byte(nil), int64(0))
@@ -82,8 +82,8 @@ func FuzzHandle(f *testing.F) {
 		if called && !accepted {
 			t.Errorf("the application was called and the request refused: %v", err)
 		}
-		if accepted && !isSigned(names[i].Name, r.Header, body) {
-			t.Errorf("an unsigned request got through %s: %q %q %q %q", names[i].Name, id, timestamp, signature, body)
+		if accepted && !isSigned(names[i], r.Header, body) {
+			t.Errorf("an unsigned request got through %s: %q %q %q %q", names[i], id, timestamp, signature, body)
 		}
 	})
 }

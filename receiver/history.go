@@ -1,17 +1,26 @@
 package receiver
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
 
 // remembered is a committed key and when it may be forgotten, in nanoseconds
-// of the [history]'s clock.
+// of the [history]'s clock. The lowest bit of that tells that the next entry
+// belongs to the same event. The zero key is that of an entry whose event has
+// been forgotten on request.
 type remembered struct {
 	key     key
 	expires int64
 }
+
+func (r *remembered) dead() bool { return r.key == key{} }
+
+// paired tells whether the next entry belongs to the same event.
+func (r *remembered) paired() bool { return r.expires&1 != 0 }
 
 const chunkSize = 1024
 
@@ -82,15 +91,28 @@ func (f *fifo) takePending() key {
 	return k
 }
 
-// settled calls visit for each entry that is not pending, oldest first.
-func (f *fifo) settled(visit func(key)) {
+// all yields the entries, oldest first.
+func (f *fifo) all(yield func(*remembered) bool) {
 	at, in := f.headAt, f.head
-	for range f.count - f.pendings {
+	for range f.count {
 		if at == chunkSize {
 			in, at = in.next, 0
 		}
-		visit(in.entries[at].key)
+		if !yield(&in.entries[at]) {
+			return
+		}
 		at++
+	}
+}
+
+// settled yields the keys of the entries that are not pending, oldest first.
+func (f *fifo) settled(yield func(key) bool) {
+	left := f.count - f.pendings
+	for r := range f.all {
+		if left == 0 || !r.dead() && !yield(r.key) {
+			return
+		}
+		left--
 	}
 }
 
@@ -103,7 +125,9 @@ type history struct {
 	mu      sync.Mutex
 	fifos   []*fifo // one for each TTL in use: hardly ever more than one
 	count   int
+	dead    int // of those
 	pending int
+	journal *journal // what is to be written to a file; nil: nothing is
 }
 
 // clock is the time since the history began. Where the times have a monotonic
@@ -119,14 +143,63 @@ func (h *history) add(keys []key, ttl time.Duration) (pending int) {
 	at := h.clock() // under the lock, so that the order is the order of time
 	expires := at + int64(ttl)
 	if expires < at {
-		expires = math.MaxInt64
+		expires = math.MaxInt64 - 1
 	}
-	for _, k := range keys {
-		f.push(remembered{k, expires})
+	expires &^= 1
+	for i, k := range keys {
+		r := remembered{k, expires}
+		if i+1 < len(keys) {
+			r.expires |= 1
+		}
+		f.push(r)
+		h.journal.note(r, f.ttl)
 	}
 	h.count += len(keys)
 	h.pending += len(keys)
 	return h.pending
+}
+
+// kill takes the event of k out of the history and returns all of its keys.
+// It returns none when k is not there. It looks at every entry: this is for
+// operators.
+func (h *history) kill(k key) (keys []key) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, f := range h.fifos {
+		var before *remembered // the other half of a pair
+		for r := range f.all {
+			first := before
+			before = nil
+			if r.paired() {
+				before = r
+			}
+			switch {
+			case len(keys) > 0: // r is the second of a pair
+				return append(keys, h.bury(r))
+			case r.key != k:
+				continue
+			}
+			if first != nil {
+				keys = append(keys, h.bury(first))
+			}
+			paired := r.paired()
+			keys = append(keys, h.bury(r))
+			if !paired {
+				return keys
+			}
+		}
+	}
+	return keys
+}
+
+// bury makes an entry a dead one and returns its key.
+func (h *history) bury(r *remembered) key {
+	k := r.key
+	h.journal.note(remembered{key: k}, 0)
+	r.key = key{}
+	r.expires &^= 1
+	h.dead++
+	return k
 }
 
 // of is the fifo for a TTL.
@@ -141,17 +214,21 @@ func (h *history) of(ttl int64) *fifo {
 	return f
 }
 
-// takePending appends the oldest pending keys to dst, until it is full.
-func (h *history) takePending(dst []key) []key {
+// takePending appends the oldest pending keys to dst, until it is full. It
+// returns how many entries are not pending any more.
+func (h *history) takePending(dst []key) (keys []key, taken int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	before := h.pending
 	for _, f := range h.fifos {
 		for f.pendings > 0 && len(dst) < cap(dst) {
-			dst = append(dst, f.takePending())
+			if k := f.takePending(); k != (key{}) {
+				dst = append(dst, k)
+			}
 			h.pending--
 		}
 	}
-	return dst
+	return dst, before - h.pending
 }
 
 // forgotten is a key that [history.forget] gave up.
@@ -169,10 +246,14 @@ func (h *history) forget(dst []forgotten, capacity int) (gone []forgotten, over 
 	now := h.clock()
 	take := func(f *fifo) remembered {
 		r, pending := f.pop()
-		dst = append(dst, forgotten{r.key, pending})
 		h.count--
 		if pending {
 			h.pending--
+		}
+		if r.dead() {
+			h.dead--
+		} else {
+			dst = append(dst, forgotten{r.key, pending})
 		}
 		return r
 	}
@@ -181,9 +262,13 @@ func (h *history) forget(dst []forgotten, capacity int) (gone []forgotten, over 
 			take(f)
 		}
 	}
-	for h.count > capacity && len(dst) < cap(dst) {
+	for h.count-h.dead > capacity && len(dst) < cap(dst) {
 		f := h.oldestFifo()
-		age := time.Duration(now - (take(f).expires - f.ttl))
+		r := take(f)
+		if r.dead() {
+			continue
+		}
+		age := time.Duration(now - (r.expires - f.ttl))
 		if over++; over == 1 || age < youngest {
 			youngest = age
 		}
@@ -212,4 +297,28 @@ func (h *history) dropEmpty() {
 	}
 	clear(h.fifos[len(kept):])
 	h.fifos = kept
+}
+
+// restore adds what a file holds, at the time now of the records' clock.
+func (h *history) restore(records []record, now int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := h.clock()
+	// After the wall clock has been set back, the order in the file is not that
+	// of expiry. The halves of a pair expire together, so they stay together.
+	inOrder := func(a, b record) int { return cmp.Compare(a.expires&^1, b.expires&^1) }
+	if !slices.IsSortedFunc(records, inOrder) {
+		slices.SortStableFunc(records, inOrder)
+	}
+	for i := range records {
+		from := &records[i]
+		left := min(from.expires-now, int64(from.ttl)) // no longer than at first
+		r := remembered{from.key, (at + max(0, left)) &^ 1}
+		if from.paired {
+			r.expires |= 1
+		}
+		h.of(int64(from.ttl)).push(r)
+	}
+	h.count += len(records)
+	h.pending += len(records)
 }

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,10 +15,23 @@ func perMinute(events, burst int) webhook.Rate {
 	return webhook.Rate{Events: events, Per: webhook.Duration(time.Minute), Burst: burst}
 }
 
+// source is a key of the first limit.
+func named(name string) sourceKey { return sourceKey{source: name} }
+
+// numbered is a key of the first limit, with a number for a name.
+func numbered(n int) sourceKey { return named(strconv.Itoa(n)) }
+
+// ask asks for one token.
+func ask[K limitKey](l *limits[K], k K, want webhook.Rate) (wait time.Duration, ok bool) {
+	wish := []demand[K]{{key: k, rate: want}}
+	refused := l.allow(wish)
+	return wish[0].wait, refused < 0
+}
+
 // pass counts how many of n requests get through.
-func pass[K comparable](l *limits[K], k K, want webhook.Rate, n int) (passed int) {
+func pass[K limitKey](l *limits[K], k K, want webhook.Rate, n int) (passed int) {
 	for range n {
-		if _, ok := l.allow(k, want); ok {
+		if _, ok := ask(l, k, want); ok {
 			passed++
 		}
 	}
@@ -26,16 +40,16 @@ func pass[K comparable](l *limits[K], k K, want webhook.Rate, n int) (passed int
 
 func TestLimitPerKey(t *testing.T) {
 	tick := newClock()
-	l := newLimits[string](tick.Now)
+	l := newLimits[sourceKey](tick.Now)
 	rate := perMinute(6, 3)
-	if got := pass(l, "a", rate, 10); got != 3 {
+	if got := pass(l, named("a"), rate, 10); got != 3 {
 		t.Errorf("%d passed at once, want the burst of 3", got)
 	}
-	if got := pass(l, "b", rate, 10); got != 3 {
+	if got := pass(l, named("b"), rate, 10); got != 3 {
 		t.Errorf("%d of another key passed, want 3", got)
 	}
 	tick.advance(10 * time.Second)
-	if got := pass(l, "a", rate, 10); got != 1 {
+	if got := pass(l, named("a"), rate, 10); got != 1 {
 		t.Errorf("%d passed after 10s, want 1", got)
 	}
 }
@@ -54,12 +68,12 @@ func TestRetryAfter(t *testing.T) {
 		{webhook.Rate{Events: 1, Per: webhook.Duration(100 * 365 * 24 * time.Hour)}, 0, (1<<31 - 1) * time.Second},
 	} {
 		tick := newClock()
-		l := newLimits[string](tick.Now)
-		if _, ok := l.allow("a", c.rate); !ok {
+		l := newLimits[sourceKey](tick.Now)
+		if _, ok := ask(l, named("a"), c.rate); !ok {
 			t.Fatal("the first was refused")
 		}
 		tick.advance(c.elapsed)
-		if got, ok := l.allow("a", c.rate); ok || got != c.want {
+		if got, ok := ask(l, named("a"), c.rate); ok || got != c.want {
 			t.Errorf("%s after %s: ok %t, wait %s, want %s", c.rate, c.elapsed, ok, got, c.want)
 		}
 	}
@@ -69,13 +83,13 @@ func TestRetryAfter(t *testing.T) {
 // with an old time would turn the bucket back and fill it again and again.
 func TestLimitUnderContention(t *testing.T) {
 	const burst, perSecond = 10, 1000
-	l := newLimits[string](time.Now)
+	l := newLimits[sourceKey](time.Now)
 	rate := webhook.Rate{Events: perSecond, Burst: burst}
 	began := time.Now()
 	var passed atomic.Int64
 	var wg sync.WaitGroup
 	for range 64 {
-		wg.Go(func() { passed.Add(int64(pass(l, "a", rate, 2000))) })
+		wg.Go(func() { passed.Add(int64(pass(l, named("a"), rate, 2000))) })
 	}
 	wg.Wait()
 	most := burst + 1 + int64(time.Since(began).Seconds()*perSecond)
@@ -86,19 +100,19 @@ func TestLimitUnderContention(t *testing.T) {
 
 func TestChangedRateDoesNotRefill(t *testing.T) {
 	tick := newClock()
-	l := newLimits[string](tick.Now)
-	if got := pass(l, "a", perMinute(6, 6), 6); got != 6 {
+	l := newLimits[sourceKey](tick.Now)
+	if got := pass(l, named("a"), perMinute(6, 6), 6); got != 6 {
 		t.Fatalf("%d passed, want 6", got)
 	}
-	if got := pass(l, "a", perMinute(60, 100), 10); got != 0 {
+	if got := pass(l, named("a"), perMinute(60, 100), 10); got != 0 {
 		t.Errorf("%d passed right after the rate was raised, want 0", got)
 	}
 	tick.advance(time.Second)
-	if got := pass(l, "a", perMinute(60, 100), 10); got != 1 {
+	if got := pass(l, named("a"), perMinute(60, 100), 10); got != 1 {
 		t.Errorf("%d passed a second later, want 1 at the new rate", got)
 	}
 	tick.advance(time.Hour)
-	if got := pass(l, "a", perMinute(60, 2), 10); got != 2 {
+	if got := pass(l, named("a"), perMinute(60, 2), 10); got != 2 {
 		t.Errorf("%d passed with the burst lowered, want 2", got)
 	}
 }
@@ -107,57 +121,34 @@ func TestChangedRateDoesNotRefill(t *testing.T) {
 // dropped is worth nothing.
 func TestSweepDropsFullBucketsOnly(t *testing.T) {
 	tick := newClock()
-	l := newLimits[int](tick.Now)
+	l := newLimits[sourceKey](tick.Now)
 	const keys = 2000
 	rate := perMinute(1, 2)
 	for k := range keys {
-		pass(l, k, rate, 2)
+		pass(l, numbered(k), rate, 2)
 	}
 	tick.advance(119 * time.Second) // not quite full
-	pass(l, -1, rate, 1)
+	pass(l, numbered(-1), rate, 1)
 	for i := range l.shards {
-		l.keys.Add(int64(-l.shards[i].sweep(tick.Now())))
+		l.sweep(&l.shards[i], tick.Now())
 	}
-	if got := l.keys.Load(); got != keys+1 {
+	if got := l.keys(); got != keys+1 {
 		t.Fatalf("%d keys are left, want %d", got, keys+1)
 	}
 	tick.advance(time.Second)
 	// Requests sweep on their own: each shard when it has seen enough.
 	for range 8 {
 		for k := keys; k < 2*keys; k++ {
-			pass(l, k, rate, 1)
+			pass(l, numbered(k), rate, 1)
 		}
 	}
-	if got := l.keys.Load(); got > keys+1 {
+	if got := l.keys(); got > keys+1 {
 		t.Errorf("%d keys are left, want %d or so: the full ones were not dropped", got, keys)
 	}
 	for k := range keys {
-		if got := pass(l, k, rate, 3); got != 2 {
+		if got := pass(l, numbered(k), rate, 3); got != 2 {
 			t.Fatalf("key %d: %d passed, want the burst of 2", k, got)
 		}
-	}
-}
-
-func TestKeysOverTheMaximumShareABucket(t *testing.T) {
-	tick := newClock()
-	l := newLimits[int](tick.Now)
-	l.max = 10
-	rate := perMinute(1, 3)
-	for k := range 10 {
-		pass(l, k, rate, 1)
-	}
-	passed := 0
-	for k := 10; k < 1000; k++ {
-		passed += pass(l, k, rate, 1)
-	}
-	if passed != 3 {
-		t.Errorf("%d requests of keys over the maximum passed, want 3", passed)
-	}
-	if got := pass(l, 0, rate, 5); got != 2 {
-		t.Errorf("%d of a known key passed, want the 2 that it had left", got)
-	}
-	if got := l.keys.Load(); got != 10 {
-		t.Errorf("%d keys, want 10", got)
 	}
 }
 
@@ -185,11 +176,11 @@ func TestClientKey(t *testing.T) {
 		{"2001:db8:1:3::1", "2001:db8:1:3::"},
 		{"fe80::1%eth0", "fe80::"},
 	} {
-		if got := clientKey(netip.MustParseAddr(c.address)); got != netip.MustParseAddr(c.want) {
+		if got := netip.Addr(keyOfClient(netip.MustParseAddr(c.address))); got != netip.MustParseAddr(c.want) {
 			t.Errorf("%s: key %s, want %s", c.address, got, c.want)
 		}
 	}
-	if got := clientKey(netip.Addr{}); got != (netip.Addr{}) {
+	if got := netip.Addr(keyOfClient(netip.Addr{})); got != (netip.Addr{}) {
 		t.Errorf("no address: key %s, want none", got)
 	}
 }

@@ -2,11 +2,14 @@ package receiver
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,13 +20,49 @@ const HeaderDuplicate = "Webhook-Duplicate"
 // with [New]: the zero value is not usable.
 type Receiver struct {
 	settings
+	config   Config
+	client   *http.Client
+	enforce  bool
+	policy   []string // the RateLimit-Policy of every answer, or nil
+	ring     atomic.Pointer[keyring]
 	keys     keyMaker
 	state    *State
+	series   func() *series
 	logger   *slog.Logger
 	now      func() time.Time
 	clientIP func(*http.Request) netip.Addr
-	source   func(*http.Request) string
+	source   func(r *http.Request, limit int) string
 	observe  func(*http.Request, Observation)
+}
+
+// keyring is what requests are verified with at a time.
+type keyring struct {
+	scheme  scheme
+	secrets []string
+
+	// challenge meets what the provider expects besides an answer, or is nil.
+	challenge func(ctx context.Context, in *inbound, p proof) (handled bool, err error)
+}
+
+func newKeyring(s scheme, secrets []string) *keyring {
+	k := &keyring{scheme: s, secrets: secrets}
+	if c, ok := s.(interface {
+		handshake(ctx context.Context, in *inbound, p proof) (handled bool, err error)
+	}); ok {
+		k.challenge = c.handshake
+	}
+	return k
+}
+
+// secret is the one of that index, or the first.
+func (k *keyring) secret(index int) string {
+	if index < 0 || index >= len(k.secrets) {
+		index = 0
+	}
+	if len(k.secrets) == 0 {
+		return ""
+	}
+	return k.secrets[index]
 }
 
 // Options are what a Receiver is given besides its [Config]. The zero value is
@@ -31,6 +70,8 @@ type Receiver struct {
 type Options struct {
 	// State is what the Receiver remembers. Default: one of its own, which
 	// lives as long as the process; to end it, make it and close it yourself.
+	// One that is given must have been opened with the file that
+	// [Dedupe].Persist names.
 	State *State
 
 	// Logger gets one line for each refused request, and none for accepted
@@ -45,51 +86,33 @@ type Options struct {
 	// log. Default: the address of the connection.
 	ClientIP func(*http.Request) netip.Addr
 
-	// Source is the key that [Config].Rate counts a request against. Default:
-	// the same for all.
-	Source func(*http.Request) string
+	// Source is the key that the limit of that index in [Config].Rates counts a
+	// request against. Default: the same for all.
+	Source func(r *http.Request, limit int) string
+
+	// Client fetches the certificates and keys of providers that publish them.
+	// Default: one that connects to public addresses only.
+	Client *http.Client
 
 	// Observe is told what was decided about a request, exactly once: before
-	// the application is called, or before a duplicate or a refusal is
-	// answered. Default: nobody.
+	// the application is called, or before a handshake, a duplicate or a
+	// refusal is answered. Default: nobody.
 	Observe func(*http.Request, Observation)
-}
-
-// Observation is what was found out about a request when it was decided.
-type Observation struct {
-	// Provider is the name of the provider.
-	Provider string
-
-	// ID is the event ID, or empty. It is the sender's word, except with
-	// provider manysends_body, whose signature does not cover it. Nothing of
-	// a request that is not authentic is ever told.
-	ID string
-
-	// Type is the event type that an authentic body names, or empty.
-	Type string
-
-	// Timestamp is when the attempt was signed; zero where that is unknown.
-	Timestamp time.Time
-
-	// SecretIndex is which of the secrets matched, from 0; -1 for none.
-	SecretIndex int
-
-	// Duplicate tells that the event had been processed before.
-	Duplicate bool
-
-	// Reason is why the request was refused; empty when it was not.
-	Reason Reason
 }
 
 // New makes a Receiver. It changes nothing in a shared State. Errors wrap
 // [ErrConfig], and those about a secret also wrap webhook.ErrKey.
 func New(cfg Config, o Options) (*Receiver, error) {
-	settings, err := cfg.resolve()
+	settings, err := cfg.resolve(o.Client)
 	if err != nil {
 		return nil, err
 	}
 	rc := &Receiver{
 		settings: settings,
+		config:   cfg,
+		client:   o.Client,
+		enforce:  !cfg.EnforceOff,
+		policy:   rateLimitPolicy(&settings),
 		keys:     newKeyMaker(cfg.Name, cfg.Provider),
 		state:    o.State,
 		logger:   o.Logger,
@@ -98,11 +121,12 @@ func New(cfg Config, o Options) (*Receiver, error) {
 		source:   o.Source,
 		observe:  o.Observe,
 	}
+	if cfg.Dedupe.Capacity == 0 && cfg.Dedupe.CapacityBytes > 0 {
+		rc.capacity = int(max(1, cfg.Dedupe.CapacityBytes/bytesPerKey))
+	}
+	rc.ring.Store(newKeyring(settings.scheme, cfg.Secrets))
 	if rc.now == nil {
 		rc.now = time.Now
-	}
-	if rc.state == nil {
-		rc.state = NewState(StateOptions{Now: rc.now})
 	}
 	if rc.logger == nil {
 		rc.logger = slog.New(slog.DiscardHandler)
@@ -111,9 +135,62 @@ func New(cfg Config, o Options) (*Receiver, error) {
 		rc.clientIP = remoteAddr
 	}
 	if rc.source == nil {
-		rc.source = func(*http.Request) string { return "" }
+		rc.source = func(*http.Request, int) string { return "" }
 	}
+	if err := rc.useState(); err != nil {
+		return nil, err
+	}
+	rc.series = sync.OnceValue(func() *series { return rc.state.metrics.of(rc.provider.Name, len(rc.rates)) })
 	return rc, nil
+}
+
+// decompresses tells whether the signature covers the body as it was before it
+// was compressed.
+func (rc *Receiver) decompresses() bool {
+	if rc.config.Decompress != nil {
+		return *rc.config.Decompress
+	}
+	return rc.provider.decompress
+}
+
+// bytesPerKey is about what a remembered key takes.
+const bytesPerKey = 200
+
+// useState checks the State that was given, or opens one.
+func (rc *Receiver) useState() error {
+	path := rc.config.Dedupe.Persist
+	if rc.state == nil {
+		var err error
+		rc.state, err = OpenState(StateOptions{Name: rc.config.Name, Path: path, Logger: rc.logger, Now: rc.now})
+		if err != nil {
+			return fmt.Errorf("%w: dedupe.persist: %w", ErrConfig, err)
+		}
+		return nil
+	}
+	if path == "" || !rc.dedupe {
+		return nil
+	}
+	if has := rc.state.path(); has != path {
+		if has == "" {
+			has = "memory alone"
+		}
+		return fmt.Errorf("%w: dedupe.persist is %s, but the State that was given keeps its events in %s: open it with that file", ErrConfig, path, has)
+	}
+	return nil
+}
+
+// SetSecrets replaces the secrets that requests may be signed with, as
+// [Config].Secrets has them. Requests that are being verified finish with the
+// old ones. After an error, which wraps [ErrConfig], the old ones stay.
+func (rc *Receiver) SetSecrets(secrets []string) error {
+	cfg := rc.config
+	cfg.Secrets = append([]string(nil), secrets...)
+	fresh, err := cfg.resolve(rc.client)
+	if err != nil {
+		return err
+	}
+	rc.ring.Store(newKeyring(fresh.scheme, cfg.Secrets))
+	return nil
 }
 
 // Middleware guards next. Refused requests get their status and a short plain
@@ -130,189 +207,75 @@ func (rc *Receiver) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// turn is what one accepted request needs while the application is called.
-// The application may keep hold of the parts that it gets, so it is not used
-// again.
-type turn struct {
-	claim  claim
-	answer answer
-	body   wholeBody
-}
-
 // Handle checks a request and calls next for it if it is authentic, within the
 // limits and not a duplicate. The request that next gets is r itself with its
 // exact body restored: Body, ContentLength and GetBody are set.
 //
 // A refused request is answered by the caller: the error is a [*Refusal], and
-// nothing has been written but headers. A duplicate is answered by Handle. In
+// nothing has been written but headers. A duplicate is answered by Handle, and
+// so is a handshake, with which some providers make sure of an endpoint. In
 // all other cases the error is that of next, unchanged. The event counts as
 // processed if next returned nil and its response is a 2xx; after anything
 // else, panics included, the sender's next attempt gets through.
 func (rc *Receiver) Handle(w http.ResponseWriter, r *http.Request, next func(http.ResponseWriter, *http.Request) error) error {
-	seen := Observation{Provider: rc.provider.Name, SecretIndex: -1}
+	seen := Observation{Provider: rc.provider.Name, SecretIndex: -1, Enforced: true}
 	if !rc.state.enter() {
 		return rc.refuse(w, r, &seen, &Refusal{Status: http.StatusServiceUnavailable, Reason: ReasonClosed, RetryAfter: time.Second, Err: ErrClosed})
 	}
 	defer rc.state.leave()
 
-	if refusal := rc.checkOutside(r); refusal != nil {
+	if rc.config.Headers {
+		stripHeaders(r.Header)
+	}
+	known, refusal := rc.checkOutside(w, r, &seen)
+	if refusal != nil {
 		return rc.refuse(w, r, &seen, refusal)
+	}
+	if r.Method != http.MethodPost {
+		return rc.handleOther(w, r, &seen, next)
 	}
 	buffer := bodyBuffers.Get().(*bodyBuffer)
-	proof, refusal := rc.checkInside(r, buffer, &seen)
+	found, refusal := rc.checkInside(w, r, buffer, &seen)
 	if refusal != nil {
 		buffer.free()
+		rc.took(&found)
 		return rc.refuse(w, r, &seen, refusal)
 	}
+	if !known && found.proven {
+		rc.state.ip.know(keyOfClient(rc.clientIP(r)), *rc.ipRate)
+	}
+	if found.reply != nil {
+		buffer.free()
+		rc.took(&found)
+		return rc.greet(w, r, &seen, found.reply)
+	}
 	t := new(turn)
-	if rc.dedupe {
-		rc.fillClaim(&t.claim, seen.ID, &proof)
-		switch rc.state.seen.take(r.Context(), &t.claim, rc.wait) {
-		case busy:
+	if rc.dedupe && found.authentic {
+		rc.fillClaim(&t.claim, seen.ID, &found.proof, buffer.bytes)
+		if refusal := rc.claim(r, t, &seen, &found); refusal != nil {
 			buffer.free()
-			return rc.refuse(w, r, &seen, inProgress(rc.wait))
-		case duplicate:
+			return rc.refuse(w, r, &seen, refusal)
+		}
+		if seen.Duplicate && seen.Enforced {
 			buffer.free()
-			seen.Duplicate = true
 			rc.tell(r, &seen)
 			w.Header()[HeaderDuplicate] = headerTrue
 			w.WriteHeader(http.StatusOK)
 			return nil
 		}
+	} else {
+		rc.took(&found)
 	}
 	content := bytes.Clone(buffer.bytes)
 	buffer.free()
 	restoreBody(r, &t.body, content)
+	if found.inflated {
+		dropCoding(r, len(content))
+	}
+	if rc.config.Headers && found.authentic {
+		setHeaders(r.Header, &seen)
+	}
 	return rc.call(w, r, t, &seen, next)
 }
 
 var headerTrue = []string{"true"}
-
-// checkOutside checks what can be told without the body.
-func (rc *Receiver) checkOutside(r *http.Request) *Refusal {
-	if r.Method != http.MethodPost {
-		return &Refusal{Status: http.StatusMethodNotAllowed, Reason: ReasonMethod, Err: errors.New("the method is not POST")}
-	}
-	if r.ContentLength > rc.maxSize {
-		return tooLarge(rc.maxSize)
-	}
-	if rc.ipRate != nil {
-		if wait, ok := rc.state.ip.allow(clientKey(rc.clientIP(r)), *rc.ipRate); !ok {
-			return overRate(ReasonIPRate, wait)
-		}
-	}
-	return nil
-}
-
-// checkInside reads the body into buffer and checks all that depends on it.
-func (rc *Receiver) checkInside(r *http.Request, buffer *bodyBuffer, seen *Observation) (proof, *Refusal) {
-	if refusal := buffer.read(r.Body, rc.maxSize); refusal != nil {
-		return proof{}, refusal
-	}
-	proven, err := rc.scheme.verify(r.Header, buffer.bytes, rc.now(), rc.tolerance)
-	if err == nil || isAboutTime(err) {
-		seen.SecretIndex = proven.secret
-		seen.Timestamp = proven.timestamp
-		seen.ID = rc.provider.id.of(r)
-		if rc.observe != nil {
-			seen.Type = typeOf(buffer.bytes, rc.provider.eventType.member)
-		}
-	}
-	if err != nil {
-		return proof{}, notAuthentic(err)
-	}
-	if rc.rate != nil {
-		if wait, ok := rc.state.source.allow(rc.source(r), *rc.rate); !ok {
-			return proof{}, overRate(ReasonRate, wait)
-		}
-	}
-	return proven, nil
-}
-
-// fillClaim adds the keys that the provider's events are told apart by.
-func (rc *Receiver) fillClaim(c *claim, id string, proven *proof) {
-	for _, of := range rc.provider.claims {
-		switch of {
-		case claimID:
-			c.add(rc.keys.ofID(id))
-		case claimContent:
-			c.add(rc.keys.ofContent(proven.content[:]...))
-		}
-	}
-}
-
-// call calls the application and settles the claim by its answer, even if it
-// panics.
-func (rc *Receiver) call(w http.ResponseWriter, r *http.Request, t *turn, seen *Observation, next func(http.ResponseWriter, *http.Request) error) error {
-	if !rc.dedupe {
-		rc.tell(r, seen)
-		return next(w, r)
-	}
-	t.answer.ResponseWriter = w
-	returned := false
-	defer func() {
-		if returned && t.answer.succeeded() {
-			rc.state.seen.commit(&t.claim, rc.ttl, rc.capacity)
-		} else {
-			rc.state.seen.release(&t.claim)
-		}
-	}()
-	rc.tell(r, seen)
-	err := next(&t.answer, r)
-	returned = err == nil
-	return err
-}
-
-// inProgress is the refusal of a request whose event is still being processed.
-func inProgress(waited time.Duration) *Refusal {
-	return &Refusal{
-		Status: http.StatusConflict, Reason: ReasonInProgress,
-		RetryAfter: max(time.Second, waited.Truncate(time.Second)),
-		Err:        errors.New("another request with the same event is being processed"),
-	}
-}
-
-// tell passes on what was decided.
-func (rc *Receiver) tell(r *http.Request, seen *Observation) {
-	if rc.observe != nil {
-		rc.observe(r, *seen)
-	}
-}
-
-// refuse sets the headers that belong to a refusal, logs it and passes it on.
-func (rc *Receiver) refuse(w http.ResponseWriter, r *http.Request, seen *Observation, refusal *Refusal) error {
-	seen.Reason = refusal.Reason
-	if refusal.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(refusal.RetryAfter/time.Second)))
-	}
-	if refusal.Reason == ReasonMethod {
-		w.Header().Set("Allow", http.MethodPost)
-	}
-	rc.log(r, seen, refusal)
-	rc.tell(r, seen)
-	return refusal
-}
-
-// log writes the line about a refused request.
-func (rc *Receiver) log(r *http.Request, seen *Observation, refusal *Refusal) {
-	level := slog.LevelInfo
-	if refusal.Status == http.StatusUnauthorized {
-		level = slog.LevelWarn
-	}
-	if !rc.logger.Enabled(r.Context(), level) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("reason", string(refusal.Reason)),
-		slog.Int("status", refusal.Status),
-		slog.String("provider", seen.Provider),
-		slog.String("client_ip", rc.clientIP(r).String()),
-	}
-	if seen.ID != "" && rc.provider.idSigned {
-		attrs = append(attrs, slog.String("event_id", seen.ID))
-	}
-	if refusal.Err != nil {
-		attrs = append(attrs, slog.String("error", refusal.Err.Error()))
-	}
-	rc.logger.LogAttrs(r.Context(), level, "webhook refused", attrs...)
-}

@@ -20,11 +20,13 @@ const (
 	ReasonTooLarge           Reason = "too_large"           // 413: the body exceeds MaxSize
 	ReasonIPRate             Reason = "ip_rate"             // 429: over IPRate
 	ReasonBodyUnreadable     Reason = "body_unreadable"     // 400: the body broke off
+	ReasonEncoding           Reason = "encoding"            // 415: compressed in a way that is not known
 	ReasonSignatureMissing   Reason = "signature_missing"   // 401: nothing to check
 	ReasonSignatureMismatch  Reason = "signature_mismatch"  // 401: made with no configured secret
 	ReasonTimestampMalformed Reason = "timestamp_malformed" // 401: not Unix seconds
 	ReasonTooOld             Reason = "too_old"             // 401: signed too long ago
 	ReasonTooNew             Reason = "too_new"             // 401: signed too far in the future
+	ReasonKeysUnavailable    Reason = "keys_unavailable"    // 503: the provider's keys could not be had
 	ReasonRate               Reason = "rate"                // 429: over Rate
 	ReasonInProgress         Reason = "in_progress"         // 409: the same event is being processed
 )
@@ -64,10 +66,17 @@ func (r *Refusal) Error() string {
 // Unwrap is the cause.
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// notAuthentic is the refusal for an error of package webhook.
+// keysRetry is how long a sender should wait whose request could not be
+// verified.
+const keysRetry = 10 * time.Second
+
+// notAuthentic is the refusal for an error of a scheme: of package webhook, or
+// if nothing could be found out about the request, any other.
 func notAuthentic(err error) *Refusal {
-	reason := ReasonSignatureMismatch
+	var reason Reason
 	switch {
+	case errors.Is(err, webhook.ErrSignatureMismatch):
+		reason = ReasonSignatureMismatch
 	case errors.Is(err, webhook.ErrSignatureMissing):
 		reason = ReasonSignatureMissing
 	case errors.Is(err, webhook.ErrTimestampMalformed):
@@ -76,6 +85,8 @@ func notAuthentic(err error) *Refusal {
 		reason = ReasonTooOld
 	case errors.Is(err, webhook.ErrTimestampTooNew):
 		reason = ReasonTooNew
+	default:
+		return &Refusal{Status: http.StatusServiceUnavailable, Reason: ReasonKeysUnavailable, RetryAfter: keysRetry, Err: err}
 	}
 	return &Refusal{Status: http.StatusUnauthorized, Reason: reason, Err: err}
 }

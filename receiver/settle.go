@@ -1,7 +1,9 @@
 package receiver
 
 import (
+	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,21 +127,29 @@ func (s *seenSet) settle() {
 	t.missed = nil
 	for !t.stopping() {
 		forgotten := s.forget()
-		batch := s.history.takePending(t.batch[:0])
+		batch, taken := s.history.takePending(t.batch[:0])
 		s.store(batch)
-		if forgotten == 0 && len(batch) == 0 {
+		if forgotten == 0 && taken == 0 {
 			break
 		}
-		// There is no hurry: let requests go first.
-		runtime.Gosched()
+		t.giveWay()
 	}
 	for len(retry) > 0 && !t.stopping() {
 		n := min(len(retry), settleBatch)
 		s.store(s.stillExact(retry[:n]))
 		retry = retry[n:]
+		t.giveWay()
 	}
 	t.missed = append(t.missed, retry...)
 	s.shrink()
+}
+
+// giveWay lets others go first between two batches: requests, and whoever
+// waits for the lock, which is held before and after.
+func (t *settler) giveWay() {
+	t.mu.Unlock()
+	runtime.Gosched()
+	t.mu.Lock()
 }
 
 // openCache returns ristretto, which is made when it is first needed. It
@@ -233,7 +243,11 @@ func (s *seenSet) stillExact(keys []key) []key {
 // forget forgets up to a batch of keys and returns how many.
 func (s *seenSet) forget() int {
 	t := &s.settler
-	gone, over, youngest := s.history.forget(t.gone[:0], int(s.capacity.Load()))
+	capacity := math.MaxInt
+	if c := s.capacity.Load(); c > 0 {
+		capacity = int(c)
+	}
+	gone, over, youngest := s.history.forget(t.gone[:0], capacity)
 	if over > 0 {
 		s.forgotten.Add(int64(over))
 		if least := s.youngest.Load(); least == 0 || int64(youngest) < least {
@@ -285,7 +299,7 @@ func (s *seenSet) renewCache() {
 	var settled []key
 	s.history.mu.Lock()
 	for _, f := range s.history.fifos {
-		f.settled(func(k key) { settled = append(settled, k) })
+		settled = slices.AppendSeq(settled, f.settled)
 	}
 	s.history.mu.Unlock()
 

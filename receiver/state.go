@@ -1,7 +1,7 @@
 package receiver
 
 import (
-	"net/netip"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +15,11 @@ import (
 // with [NewState] and end it with [State.Close]; the zero value is not usable.
 type State struct {
 	seen   *seenSet
-	ip     *limits[netip.Addr]
-	source *limits[string]
+	ip     *limits[clientKey]
+	source *limits[sourceKey]
+
+	metrics *metrics
+	journal *journal // nil without a file
 
 	closed atomic.Bool
 	users  atomic.Int64 // requests being served, and the owner until Close
@@ -24,15 +27,27 @@ type State struct {
 	done   <-chan struct{} // set by ended
 }
 
-// StateOptions are the options of [NewState]. The zero value is fine.
+// StateOptions are the options of [NewState] and [OpenState]. The zero value
+// is fine.
 type StateOptions struct {
+	// Name is the value of the label "receiver" in the State's metrics.
+	Name string
+
+	// Path is the file that processed events are kept in over a restart. It
+	// belongs to one State at a time. Default: they are kept in memory alone.
+	Path string
+
+	// Logger is told when the file cannot be written, and when it can be
+	// again. Default: nobody is.
+	Logger *slog.Logger
+
 	// Now tells the time that TTLs and rates are counted in. Default:
 	// [time.Now].
 	Now func() time.Time
 }
 
-// NewState makes an empty State. Until a request is committed it has no
-// goroutine.
+// NewState makes an empty State in memory: it does not look at the options'
+// Path. Until a request is committed it has no goroutine.
 func NewState(o StateOptions) *State {
 	now := o.Now
 	if now == nil {
@@ -40,11 +55,47 @@ func NewState(o StateOptions) *State {
 	}
 	s := &State{
 		seen:   newSeenSet(now),
-		ip:     newLimits[netip.Addr](now),
-		source: newLimits[string](now),
+		ip:     newLimits[clientKey](now),
+		source: newLimits[sourceKey](now),
 	}
+	s.metrics = newMetrics(s, o.Name)
 	s.users.Store(1)
 	return s
+}
+
+// OpenState makes a State that remembers what is in the options' file, and
+// keeps it up to date: what is committed is on the disk about a second later,
+// so that a crash forgets no more than that. When the disk is full or fails,
+// the State goes on in memory and says so in the log and in [Stats], and the
+// file is made good as soon as it can be. Without a Path it is [NewState].
+//
+// The error wraps [ErrStateInUse] when the file belongs to somebody else. A
+// file that is something else is not touched.
+func OpenState(o StateOptions) (*State, error) {
+	s := NewState(o)
+	if o.Path == "" {
+		return s, nil
+	}
+	logger := o.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	j, records, err := openJournal(o.Path, logger)
+	if err != nil {
+		return nil, err
+	}
+	h := &s.seen.history
+	if !s.seen.restore(records, h.now().UnixNano()) {
+		j.lost = true
+	}
+	if err := j.start(h, len(records)/recordSize); err != nil {
+		return nil, err
+	}
+	h.journal, s.journal = j, j
+	if h.pending > 0 {
+		s.seen.settler.noticed(s.seen, h.pending)
+	}
+	return s, nil
 }
 
 // Close ends the State. Requests that are being served go on to their end, and
@@ -58,6 +109,14 @@ func (s *State) Close() {
 	if s.leave() {
 		<-s.done
 	}
+}
+
+// path is the file of the State, or empty.
+func (s *State) path() string {
+	if s.journal == nil {
+		return ""
+	}
+	return s.journal.path
 }
 
 // enter registers a request, which must leave in the end, or tells that the
@@ -77,7 +136,10 @@ func (s *State) leave() (last bool) {
 	if s.users.Add(-1) > 0 {
 		return false
 	}
-	s.ended.Do(func() { s.done = s.seen.close() })
+	s.ended.Do(func() {
+		s.journal.close()
+		s.done = s.seen.close()
+	})
 	return true
 }
 
@@ -100,6 +162,12 @@ type Stats struct {
 	// remembered; zero when there are none.
 	YoungestForgotten time.Duration
 
+	// PersistErrors is how many times the file could not be written, and
+	// Persisting tells that there is one and that it is complete, but for the
+	// last second.
+	PersistErrors int64
+	Persisting    bool
+
 	// Resets is how many times an event had to be put into ristretto again.
 	Resets int64
 
@@ -109,14 +177,18 @@ type Stats struct {
 
 // Stats counts what the State holds.
 func (s *State) Stats() Stats {
-	return Stats{
+	stats := Stats{
 		Claimed:           int(s.seen.claimed.Load()),
 		Exact:             int(s.seen.exact.Load()),
 		Settled:           int(s.seen.settled.Load()),
 		Forgotten:         s.seen.forgotten.Load(),
 		YoungestForgotten: time.Duration(s.seen.youngest.Load()),
 		Resets:            s.seen.resets.Load(),
-		IPKeys:            int(s.ip.keys.Load()),
-		SourceKeys:        int(s.source.keys.Load()),
+		IPKeys:            s.ip.keys(),
+		SourceKeys:        s.source.keys(),
 	}
+	if j := s.journal; j != nil {
+		stats.PersistErrors, stats.Persisting = j.failures.Load(), !j.failing.Load()
+	}
+	return stats
 }

@@ -18,12 +18,12 @@ import (
 // A new configuration takes over from the old one while both serve: neither
 // what has been seen nor what is in flight nor what is left of a limit is lost.
 func TestTwoReceiversShareOneState(t *testing.T) {
-	hourly := func(events int) *SourceRate {
-		return &SourceRate{Rate: webhook.Rate{Events: events, Per: webhook.Duration(time.Hour)}}
+	hourly := func(events int) []SourceRate {
+		return []SourceRate{{Rate: webhook.Rate{Events: events, Per: webhook.Duration(time.Hour)}}}
 	}
 	inBubble(t, testConfig("standard"), func(t *testing.T, old *Receiver) {
 		cfg := testConfig("standard")
-		cfg.Rate = hourly(3)
+		cfg.Rates = hourly(3)
 		renewed, err := New(cfg, Options{State: old.state})
 		if err != nil {
 			t.Fatal(err)
@@ -36,7 +36,7 @@ func TestTwoReceiversShareOneState(t *testing.T) {
 		}
 
 		// The request above has taken one of three.
-		cfg.Rate = hourly(2)
+		cfg.Rates = hourly(2)
 		third, err := New(cfg, Options{State: old.state})
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package receiver
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/webhook"
@@ -12,7 +13,7 @@ import (
 // problem, all of them joined. The errors wrap [ErrConfig], and those about a
 // secret also wrap [webhook.ErrKey]. No message holds a secret.
 func (c Config) Validate() error {
-	_, err := c.resolve()
+	_, err := c.resolve(nil)
 	return err
 }
 
@@ -20,24 +21,27 @@ func (c Config) Validate() error {
 type settings struct {
 	provider  *provider
 	scheme    scheme
+	url       string
 	maxSize   int64
 	tolerance time.Duration
 	ipRate    *webhook.Rate
-	rate      *webhook.Rate
+	rates     []webhook.Rate
 	dedupe    bool
 	ttl       time.Duration
 	wait      time.Duration // 0 or less: not at all
 	capacity  int
 }
 
-// resolve checks the configuration and fills in the defaults.
-func (c Config) resolve() (settings, error) {
+// resolve checks the configuration and fills in the defaults. The client is for
+// providers that publish their keys.
+func (c Config) resolve(client *http.Client) (settings, error) {
 	var problems []error
 	problem := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...))
 	}
 
 	s := settings{
+		url:       c.URL,
 		maxSize:   c.MaxSize,
 		tolerance: time.Duration(c.Tolerance),
 		ipRate:    c.IPRate,
@@ -47,28 +51,21 @@ func (c Config) resolve() (settings, error) {
 		capacity:  c.Dedupe.Capacity,
 	}
 
-	s.provider = findProvider(c.Provider)
-	switch {
-	case c.Provider == "":
-		problem("provider is not set: choose one of %s", providerNames())
-	case s.provider == nil:
-		problem("provider %q is unknown: use one of %s", c.Provider, providerNames())
+	s.provider = c.resolveProvider(problem)
+	if s.provider != nil {
+		c.validateParameters(s.provider, problem)
+		s.dedupe = s.dedupe && !s.provider.Alike
+		if c.Tolerance > 0 && !s.provider.Timestamped {
+			problem("tolerance is set, but the signature of provider %s covers no time of sending, so that the age of a request cannot be checked: leave tolerance out", c.Provider)
+		}
 	}
-
-	if len(c.Secrets) == 0 {
-		problem("secrets is empty: give at least one, an empty secret would let anyone in")
+	schemeOptions := schemeOptions{key: c.Key, parameters: c.Parameters, client: client}
+	if s.provider != nil {
+		schemeOptions.template = s.provider.template
 	}
-	for i, secret := range c.Secrets {
-		if secret == "" {
-			problem("secrets[%d] is empty: give the secret, or check the variable that it comes from; an empty secret would let anyone in", i)
-			continue
-		}
-		if s.provider == nil {
-			continue // which keys are right depends on the provider
-		}
-		if _, err := s.provider.newScheme([]string{secret}); err != nil {
-			problem("secrets[%d]: %w", i, err)
-		}
+	c.validateSecrets(s.provider, schemeOptions, problem)
+	if wrong := wrongURL(c.URL); wrong != "" {
+		problem("url %s", wrong)
 	}
 
 	if c.MaxSize < 0 {
@@ -79,11 +76,11 @@ func (c Config) resolve() (settings, error) {
 			problem("ip_rate: %w", err)
 		}
 	}
-	if c.Rate != nil {
-		s.rate = &c.Rate.Rate
-		if err := s.rate.Validate(); err != nil {
-			problem("rate: %w", err)
+	for i := range c.Rates {
+		if err := c.Rates[i].Validate(); err != nil {
+			problem("rates[%d]: %w", i, err)
 		}
+		s.rates = append(s.rates, c.Rates[i].Rate)
 	}
 	if c.Dedupe.TTL < 0 {
 		problem("dedupe.ttl is %s: use a positive time, or leave it out for %s; dedupe.off turns the check off", c.Dedupe.TTL, DefaultTTL)
@@ -95,7 +92,8 @@ func (c Config) resolve() (settings, error) {
 		return settings{}, errors.Join(problems...)
 	}
 
-	scheme, err := s.provider.newScheme(c.Secrets)
+	schemeOptions.secrets = c.Secrets
+	scheme, err := s.provider.newScheme(schemeOptions)
 	if err != nil {
 		return settings{}, fmt.Errorf("%w: secrets: %w", ErrConfig, err)
 	}

@@ -1,0 +1,134 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/manysends/caddy-webhooks/receiver"
+)
+
+// stateKey says what a receiver's memory is: its name, and the file, if any. A
+// reload that changes the file gets another memory, which begins with what is
+// in that file; the one before is closed when the last request is done with
+// it. That is no more than a restart would lose.
+type stateKey struct{ name, path string }
+
+// states are the receivers' memories, so that a reload forgets neither events
+// nor limits.
+var states = caddy.NewUsagePool()
+
+// openStates has the same memories in the order they were opened, for those who
+// only look for them: looking into the pool would take a use.
+var openStates struct {
+	sync.Mutex
+	list []*state
+}
+
+// state is a receiver's memory as the pool keeps it.
+type state struct {
+	*receiver.State
+	key stateKey
+}
+
+// Destruct ends the memory when its last user is gone.
+func (s *state) Destruct() error {
+	openStates.Lock()
+	openStates.list = slices.DeleteFunc(openStates.list, func(other *state) bool { return other == s })
+	openStates.Unlock()
+	s.Close()
+	return nil
+}
+
+// acquireState takes a use of a memory, and opens it for the first user.
+func acquireState(key stateKey, log *slog.Logger) error {
+	_, _, err := states.LoadOrNew(key, func() (caddy.Destructor, error) {
+		if key.path != "" {
+			if err := os.MkdirAll(filepath.Dir(key.path), 0o700); err != nil {
+				return nil, fmt.Errorf("the folder for the file of seen events cannot be made: %w: name a file elsewhere in dedupe.persist", err)
+			}
+		}
+		opened, err := receiver.OpenState(receiver.StateOptions{Name: key.name, Path: key.path, Logger: log})
+		if err != nil {
+			return nil, err
+		}
+		s := &state{opened, key}
+		openStates.Lock()
+		defer openStates.Unlock()
+		if slices.ContainsFunc(openStates.list, func(other *state) bool { return other.key.name == key.name }) {
+			log.Info("the receiver remembers events in another place from now on: it knows those that are there, and not those of the place before",
+				slog.String("receiver", key.name), slog.String("file", key.path))
+		}
+		openStates.list = append(openStates.list, s)
+		return s, nil
+	})
+	return err
+}
+
+// openState is a memory that has been acquired.
+func openState(key stateKey) *receiver.State {
+	openStates.Lock()
+	defer openStates.Unlock()
+	for _, s := range openStates.list {
+		if s.key == key {
+			return s.State
+		}
+	}
+	return nil
+}
+
+// releaseState gives up one use of a memory.
+func releaseState(key stateKey) error {
+	_, err := states.Delete(key)
+	return err
+}
+
+// currentStates are the open memories, one for each name: while a reload
+// changes the file of one, the new one.
+func currentStates() []*receiver.State {
+	openStates.Lock()
+	defer openStates.Unlock()
+	var list []*receiver.State
+	taken := make(map[string]bool)
+	for _, s := range slices.Backward(openStates.list) {
+		if !taken[s.key.name] {
+			taken[s.key.name] = true
+			list = append(list, s.State)
+		}
+	}
+	return list
+}
+
+// stateKey is the memory that the receiver uses.
+func (h *Receive) stateKey() stateKey {
+	return stateKey{h.settings.Name, h.settings.Dedupe.Persist}
+}
+
+// persistPath is the file of the receiver's memory as an absolute path, or
+// empty.
+func (h *Receive) persistPath() (string, error) {
+	path := h.settings.Dedupe.Persist
+	switch {
+	case h.settings.Dedupe.Off && (h.Persist || path != ""):
+		return "", errors.New("dedupe is off, so there is nothing that persist could keep: remove one of the two")
+	case path == "" && !h.Persist:
+		return "", nil
+	case path == "":
+		// A name may hold what a file name must not.
+		return filepath.Join(caddy.AppDataDir(), "webhooks", url.QueryEscape(h.settings.Name)+".seen"), nil
+	case h.Persist:
+		return "", fmt.Errorf("persist and dedupe.persist are both set: keep dedupe.persist for the file %s, or persist for the default", path)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("dedupe.persist: the path %q cannot be made absolute: %w", path, err)
+	}
+	return absolute, nil
+}
