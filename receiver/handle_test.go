@@ -26,8 +26,15 @@ type bench struct {
 // newBench makes a Receiver whose application answers 204.
 func newBench(t testing.TB, cfg Config) *bench {
 	t.Helper()
+	return newBenchWith(t, cfg, nil)
+}
+
+// newBenchWith is [newBench] with a client that fetches keys.
+func newBenchWith(t testing.TB, cfg Config, client *http.Client) *bench {
+	t.Helper()
 	b := &bench{clock: newClock()}
 	b.Receiver = mustNew(t, cfg, Options{
+		Client:  client,
 		Now:     b.clock.Now,
 		Observe: func(_ *http.Request, o Observation) { b.observed = append(b.observed, o) },
 	})

@@ -12,13 +12,15 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
 // allSamples are the samples of all providers.
-func allSamples() []sample {
-	return slices.Concat(standardSamples(), bodySamples(), timedSamples(), pairSamples(), urlSamples(), publicKeySamples(), tokenSamples(), otherSamples())
+func allSamples(t testing.TB) []sample {
+	t.Helper()
+	return slices.Concat(standardSamples(), bodySamples(), timedSamples(), pairSamples(), urlSamples(), publicKeySamples(), tokenSamples(), otherSamples(), specialSamples(t))
 }
 
 const (

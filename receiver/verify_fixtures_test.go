@@ -188,7 +188,7 @@ func testSchemes(t testing.TB) map[string]scheme {
 	for _, p := range specialProviders {
 		o := schemeOptions{client: unreachable, parameters: map[string]string{}}
 		if !p.Keyless {
-			o.secrets = []string{"abcdef"}
+			o.secrets = []string{strings.Repeat("abcdef", 8)}
 		}
 		for _, parameter := range p.Parameters {
 			if !parameter.Required {

@@ -26,6 +26,9 @@ func newFusionAuthScheme(o schemeOptions) (scheme, error) {
 	keys := make(configuredKeys, len(o.secrets))
 	for i, secret := range o.secrets {
 		if !isPEM(secret) {
+			if len(secret) < minTokenSecret {
+				return nil, fmt.Errorf("%w: an HMAC secret of FusionAuth has at least %d characters: copy the whole of it, or give the public key in PEM form", webhook.ErrKey, minTokenSecret)
+			}
 			keys[i] = []byte(secret)
 			continue
 		}
@@ -61,6 +64,10 @@ func newFusionAuthScheme(o schemeOptions) (scheme, error) {
 		},
 	}, nil
 }
+
+// minTokenSecret is how long an HMAC secret must be for HS256, in bytes (RFC
+// 7518, section 3.2). No token is ever verified with a shorter one.
+const minTokenSecret = 32
 
 // configuredKeys are HMAC secrets, which are bytes, and public keys.
 type configuredKeys []any

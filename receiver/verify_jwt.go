@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -96,6 +97,9 @@ const wholePayload = ""
 // open checks the signature of a token. Errors wrap [ErrKeysUnavailable],
 // [webhook.ErrSignatureMissing] or [webhook.ErrSignatureMismatch].
 func (s *tokenScheme) open(ctx context.Context, text string, now time.Time) (payload []byte, secret int, err error) {
+	if !isExactToken(text) {
+		return nil, 0, fmt.Errorf("%w: the token is malformed", webhook.ErrSignatureMismatch)
+	}
 	token, err := jose.ParseSignedCompact(text, s.algorithms)
 	if err != nil {
 		if unexpected, ok := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); ok && unexpected != nil {
@@ -117,6 +121,21 @@ func (s *tokenScheme) open(ctx context.Context, text string, now time.Time) (pay
 		}
 	}
 	return nil, 0, fmt.Errorf("%w: the token is not signed with a key of the provider", webhook.ErrSignatureMismatch)
+}
+
+// isExactToken tells whether the parts of a token are base64url in its one form:
+// without line breaks, and with no bits set that have no meaning, of which the
+// parser takes no notice.
+func isExactToken(text string) bool {
+	if strings.ContainsAny(text, "\r\n") {
+		return false
+	}
+	for part := range strings.SplitSeq(text, ".") {
+		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // checkTokenTimes checks until when and since when a token is valid. Errors wrap

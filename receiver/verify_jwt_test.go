@@ -12,10 +12,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -342,6 +344,40 @@ func TestFusionAuth(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+// TestFusionAuthShortSecret guards that a secret with which no token is ever
+// verified is refused when it is configured, and not each request.
+func TestFusionAuthShortSecret(t *testing.T) {
+	for size, want := range map[int]error{minTokenSecret - 1: webhook.ErrKey, minTokenSecret: nil} {
+		if _, err := newFusionAuthScheme(schemeOptions{secrets: []string{strings.Repeat("s", size)}}); !errors.Is(err, want) {
+			t.Errorf("secret of %d characters: %v, want %v", size, err, want)
+		}
+	}
+}
+
+// TestTokenText guards that a token has one form: what the parser would read in
+// the same way is not accepted as the same.
+func TestTokenText(t *testing.T) {
+	secret := strings.Repeat("s", minTokenSecret)
+	s := mustScheme(t, "fusionauth", schemeOptions{secrets: []string{secret}})
+	sum := sha256.Sum256([]byte("{}"))
+	// Of each part, the last character has bits to spare.
+	good := tokenOf(t, []byte(secret), map[string]any{"alg": "HS256", "typ": "J"}, map[string]any{"request_body_sha256": hexOf(sum[:]), "iat": verifyNow.Unix()})
+	checkVerdict(t, s, inboundTo("https://hooks.example.com/", "{}", "X-FusionAuth-Signature-JWT", good), nil)
+	parts := strings.Split(good, ".")
+	for i, part := range parts {
+		if len(part)%4 == 0 {
+			t.Fatalf("part %d has no bits to spare", i)
+		}
+		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+		last := strings.IndexByte(alphabet, part[len(part)-1])
+		changed := slices.Clone(parts)
+		changed[i] = part[:len(part)-1] + alphabet[last+1:last+2]
+		checkVerdict(t, s, inboundTo("https://hooks.example.com/", "{}", "X-FusionAuth-Signature-JWT", strings.Join(changed, ".")), webhook.ErrSignatureMismatch)
+		changed[i] = part[:1] + "\n" + part[1:]
+		checkVerdict(t, s, inboundTo("https://hooks.example.com/", "{}", "X-FusionAuth-Signature-JWT", strings.Join(changed, ".")), webhook.ErrSignatureMismatch)
 	}
 }
 
