@@ -70,7 +70,7 @@ func TestForgettingAnEvent(t *testing.T) {
 		{"DELETE", "/webhooks/received/hooks", nil, 400, "the path names no event: use /webhooks/received/<receiver>/<id>"},
 		{"DELETE", "/webhooks/received/hooks/", nil, 400, "the path names no event: use /webhooks/received/<receiver>/<id>"},
 		{"DELETE", "/webhooks/received/others/x", nil, 404, `there is no such receiver as "others": use one of hooks`},
-		{"DELETE", "/webhooks/received/hooks/x", nil, 404, `the receiver "hooks" does not remember an event "x": it was not processed, it is forgotten already, or the provider does not sign event IDs`},
+		{"DELETE", "/webhooks/received/hooks/x", nil, 404, `the receiver "hooks" does not remember an event "x": it was not processed, it is forgotten already, or its ID is not signed and many have come since`},
 		{"DELETE", "/webhooks/received/hooks/a%2Fb%20c..", []string{"Origin", "https://evil.example"}, 403, "client is not allowed to access from origin 'https://evil.example'"},
 		{"DELETE", "/webhooks/received/hooks/a%2Fb%20c..", nil, 204, ""},
 	} {

@@ -64,6 +64,7 @@ const seenShards = 256
 type seenSet struct {
 	shards   [seenShards]seenShard
 	history  history
+	names    names
 	capacity atomic.Int64 // 0: not known yet, as before the first commit
 	settler  settler
 

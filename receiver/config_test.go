@@ -44,6 +44,8 @@ func TestValidate(t *testing.T) {
 		{"short secret", func(c *Config) { c.Secrets[0] = "whsec_aHVudGVyMg==" }, []string{"secrets[0]: unusable key: a secret of 7 bytes is too short"}, true},
 		{"verifying key for a body", func(c *Config) { c.Provider, c.Secrets[1] = "manysends_body", verifying }, []string{"secrets[1]: unusable key: the signature member of a body is made with the shared secret only"}, true},
 		{"size", func(c *Config) { c.MaxSize = -1 }, []string{"max_size is -1 bytes"}, false},
+		{"negative capacity in bytes", func(c *Config) { c.Dedupe.CapacityBytes = -1 }, []string{"dedupe.capacity_bytes is -1: use a positive size"}, false},
+		{"two capacities", func(c *Config) { c.Dedupe.Capacity, c.Dedupe.CapacityBytes = 1, 1 }, []string{"dedupe.capacity and dedupe.capacity_bytes are both set: keep one"}, false},
 		{"ip_rate", func(c *Config) { c.IPRate = &webhook.Rate{} }, []string{"ip_rate: rate 0/s is too low"}, false},
 		{"rate", func(c *Config) { c.Rates = []SourceRate{{Rate: webhook.Rate{Events: 1, Burst: -1}}} }, []string{"rates[0]: rate 1/s burst -1 has a negative burst"}, false},
 		{"ttl", func(c *Config) { c.Dedupe.TTL = -1 }, []string{"dedupe.ttl is -1ns"}, false},

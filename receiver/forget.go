@@ -1,18 +1,78 @@
 package receiver
 
-import "runtime"
+import (
+	"runtime"
+	"slices"
+	"sync"
+)
 
 // Forget makes the receiver take the event of that ID for a new one again, as
 // is needed when its sender is asked to send it once more. It tells whether
-// there was one. An event that is being processed is not forgotten. With
-// providers that do not sign the ID, what was remembered of the event's content
-// is forgotten with it; those that have no ID at all remember nothing by it.
+// there was one. An event that is being processed is not forgotten. Where the
+// provider does not sign the ID, the event is remembered by its content, and
+// found by its ID among the last 10,000 since the State was made.
 func (rc *Receiver) Forget(id string) bool {
 	if id == "" || !rc.state.enter() {
 		return false
 	}
 	defer rc.state.leave()
-	return rc.state.seen.forgetEvent(rc.keys.ofID(id))
+	seen, k := rc.state.seen, rc.keys.ofID(id)
+	if seen.forgetEvent(k) {
+		return true
+	}
+	content, known := seen.names.get(k)
+	return known && seen.forgetEvent(content)
+}
+
+// maxNames is how many events of providers that do not sign the ID can be found
+// by it.
+const maxNames = 10_000
+
+// names lead from IDs that nobody has signed to the keys that were claimed in
+// their place. They serve to forget an event, and decide nothing: a stranger who
+// sends another ID with what somebody else has signed is still a duplicate.
+type names struct {
+	mu    sync.Mutex
+	of    map[key]key
+	order []key // a ring, once it is full
+	next  int
+}
+
+// add notes what was claimed for an ID, in place of the oldest when there are
+// many.
+func (n *names) add(id, content key) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.of == nil {
+		n.of = make(map[key]key)
+	}
+	_, known := n.of[id]
+	n.of[id] = content
+	switch {
+	case known:
+	case len(n.order) < maxNames:
+		n.order = append(n.order, id)
+	default:
+		delete(n.of, n.order[n.next])
+		n.order[n.next] = id
+		n.next = (n.next + 1) % maxNames
+	}
+}
+
+// get is what was claimed for an ID.
+func (n *names) get(id key) (content key, known bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	content, known = n.of[id]
+	return content, known
+}
+
+// nameOf is the key of an event's ID where the ID is not claimed.
+func (rc *Receiver) nameOf(id string) (name key, ok bool) {
+	if id == "" || slices.Contains(rc.provider.claims, claimID) {
+		return key{}, false
+	}
+	return rc.keys.ofID(id), true
 }
 
 // forgetEvent frees all the keys of the event of k, if they are committed.

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -338,4 +339,51 @@ func TestForgetUnsignedID(t *testing.T) {
 		t.Error("did not forget")
 	}
 	b.mustAccept(t, b.signed(t, 1))
+}
+
+// TestForgetByName: where only the content is claimed, an event is found by the
+// ID that it came with, and by no other; the ID alone still decides nothing.
+func TestForgetByName(t *testing.T) {
+	b := newBench(t, Config{Provider: "github", Secrets: []string{plainSecret}})
+	request := func(id, body string) *http.Request {
+		return customRequest(body, "X-Hub-Signature-256", "sha256="+hexSHA256(plainSecret, body), "X-GitHub-Delivery", id)
+	}
+	for _, c := range []struct {
+		id, body string
+		want     verdict
+	}{{"1", "one", accepted}, {"9", "one", again}, {"1", "two", accepted}, {"2", "three", accepted}} {
+		if got := b.verdictOn(request(c.id, c.body)); got != c.want {
+			t.Fatalf("%s %s: %s, want %s", c.id, c.body, got, c.want)
+		}
+	}
+	if b.Forget("9") {
+		t.Error("forgot by the ID of a duplicate")
+	}
+	if !b.Forget("2") || b.Forget("2") {
+		t.Error("did not forget once")
+	}
+	if got := b.verdictOn(request("2", "three")); got != accepted {
+		t.Errorf("what was forgotten: %s", got)
+	}
+	if got := b.verdictOn(request("1", "one")); got != again {
+		t.Errorf("what was not forgotten: %s", got)
+	}
+}
+
+// TestNamesAreBounded: the oldest go when there are many.
+func TestNamesAreBounded(t *testing.T) {
+	var n names
+	numbered := func(i int) key { return key{byte(i), byte(i >> 8), byte(i >> 16)} }
+	for i := range maxNames + 10 {
+		n.add(numbered(i), numbered(i+1))
+		n.add(numbered(i), numbered(i+1))
+	}
+	if len(n.of) != maxNames || len(n.order) != maxNames {
+		t.Errorf("%d names in a ring of %d", len(n.of), len(n.order))
+	}
+	for i, want := range map[int]bool{0: false, 9: false, 10: true, maxNames + 9: true} {
+		if content, known := n.get(numbered(i)); known != want || known && content != numbered(i+1) {
+			t.Errorf("%d: known %t, want %t", i, known, want)
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 // again.
 type turn struct {
 	claim  claim
+	id     string
 	held   bool // the claim is
 	late   bool // the claim is to be tried at the end
 	answer answer
@@ -93,6 +94,9 @@ func (rc *Receiver) settle(t *turn, succeeded bool) {
 	case !t.held:
 	case succeeded:
 		seen.commit(&t.claim, rc.ttl, rc.capacity)
+		if name, ok := rc.nameOf(t.id); ok {
+			seen.names.add(name, t.claim.keys[0])
+		}
 	default:
 		seen.release(&t.claim)
 	}

@@ -251,6 +251,7 @@ func (rc *Receiver) Handle(w http.ResponseWriter, r *http.Request, next func(htt
 	}
 	t := new(turn)
 	if rc.dedupe && found.authentic {
+		t.id = seen.ID
 		rc.fillClaim(&t.claim, seen.ID, &found.proof, buffer.bytes)
 		if refusal := rc.claim(r, t, &seen, &found); refusal != nil {
 			buffer.free()

@@ -85,6 +85,12 @@ func (c Config) resolve(client *http.Client) (settings, error) {
 	if c.Dedupe.TTL < 0 {
 		problem("dedupe.ttl is %s: use a positive time, or leave it out for %s; dedupe.off turns the check off", c.Dedupe.TTL, DefaultTTL)
 	}
+	switch {
+	case c.Dedupe.CapacityBytes < 0:
+		problem("dedupe.capacity_bytes is %d: use a positive size, or leave it out", c.Dedupe.CapacityBytes)
+	case c.Dedupe.CapacityBytes > 0 && c.Dedupe.Capacity > 0:
+		problem("dedupe.capacity and dedupe.capacity_bytes are both set: keep one")
+	}
 	if c.Dedupe.Capacity < 0 {
 		problem("dedupe.capacity is %d: use a positive number of IDs, or leave it out for %d", c.Dedupe.Capacity, DefaultCapacity)
 	}
