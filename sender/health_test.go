@@ -274,3 +274,41 @@ func TestStates(t *testing.T) {
 	}
 	r.wantState(id, sender.StateActive)
 }
+
+// TestStopWaitsForHealth: what is being stored of an endpoint when the sender
+// stops is in the store when it has stopped. It guards against a Stop that
+// finds nothing more to store, and a Close that then breaks off who is storing
+// it.
+func TestStopWaitsForHealth(t *testing.T) {
+	p := newPeer(t, nil)
+	faulty := &faultyStore{}
+	r := &rig{t: t, clock: newFakeClock(), config: toPeers(), wrap: faulty.around}
+	r.open()
+	r.start()
+	id := r.create(p, func(e *sender.NewEndpoint) { e.Active = false })
+	storing, release := make(chan struct{}), make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(letGo)
+	faulty.call(func(call fault) error {
+		if call == faultDocuments {
+			close(storing)
+			<-release
+		}
+		return nil
+	})
+	if report, err := r.TestEndpoint(t.Context(), "", id, ""); err != nil || !report.OK {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	<-storing
+	stopped := make(chan error, 1)
+	go func() { stopped <- r.Stop(t.Context()) }()
+	select {
+	case err := <-stopped:
+		t.Errorf("Stop returned (%v) while the health was being stored", err)
+	case <-time.After(50 * time.Millisecond): // the test holds with any time
+	}
+	faulty.call(nil)
+	letGo()
+	r.restart()
+	r.wantState(id, sender.StateTested)
+}
