@@ -1,7 +1,6 @@
 package receiver
 
 import (
-	"flag"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -9,17 +8,18 @@ import (
 	"time"
 )
 
-var fiveMillion = flag.Bool("five-million", false, "run TestFiveMillion, which takes minutes")
-
-// TestFiveMillion presents five million events, each twice, by 64 goroutines:
-// the second time somewhere in between, from the next moment to the end. Then
-// it presents all of them once more. Run it alone:
+// BenchmarkFiveMillion presents five million events, each twice, by 64
+// goroutines: the second time somewhere in between, from the next moment to the
+// end. Then it presents all of them once more. It takes minutes, so run it alone:
 //
-//	go test ./receiver -run TestFiveMillion -v -timeout 30m -five-million
-func TestFiveMillion(t *testing.T) {
-	if !*fiveMillion || raceDetector {
-		t.Skip("-five-million was not asked for")
+//	go test ./receiver -run '^$' -bench FiveMillion -benchtime 1x -timeout 30m
+func BenchmarkFiveMillion(b *testing.B) {
+	for b.Loop() {
+		presentFiveMillion(b)
 	}
+}
+
+func presentFiveMillion(b *testing.B) {
 	const events, goroutines = 5_000_000, 64
 	taken := make([]atomic.Uint32, events)
 	before := heapInUse()
@@ -29,7 +29,7 @@ func TestFiveMillion(t *testing.T) {
 	cfg.Dedupe.Capacity = events
 	rc, err := New(cfg, Options{State: state})
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	// Half of the presentations go through the events in order, and the other
 	// half in an order that jumps about: the step has no divisor in common with
@@ -50,7 +50,7 @@ func TestFiveMillion(t *testing.T) {
 					}
 					n := each(half, i)
 					c := claimOn(rc.keys.ofID(eventID(int(n))))
-					switch got, _ := state.seen.take(t.Context(), c, time.Minute); got {
+					switch got, _ := state.seen.take(b.Context(), c, time.Minute); got {
 					case duplicate:
 						duplicates.Add(1)
 					case busy:
@@ -85,12 +85,14 @@ func TestFiveMillion(t *testing.T) {
 	perID := float64(heapInUse()-before) / events
 	next = [2]atomic.Int64{}
 	run(func(_ int, i int64) int64 { return i })
-	t.Logf("%d events presented twice in %s: %d accepted twice, %d never, %d duplicates; again: %d duplicates; %.0f bytes per ID; %+v",
-		events, took.Round(time.Second), twice.Load(), missing, first, duplicates.Load()-first, perID, state.Stats())
+	b.ReportMetric(2*events/took.Seconds(), "presented/s")
+	b.ReportMetric(float64(twice.Load()), "accepted-twice")
+	b.ReportMetric(float64(missing), "never-accepted")
+	b.ReportMetric(perID, "B/ID")
 	if twice.Load() != 0 || missing != 0 || refused.Load() != 0 || first != events || duplicates.Load() != 3*events {
-		t.Errorf("%d twice, %d never, %d refused, %d and %d duplicates", twice.Load(), missing, refused.Load(), first, duplicates.Load())
+		b.Errorf("%d twice, %d never, %d refused, %d and %d duplicates", twice.Load(), missing, refused.Load(), first, duplicates.Load())
 	}
 	if perID > 200 {
-		t.Errorf("%.0f bytes per ID, want at most 200", perID)
+		b.Errorf("%.0f bytes per ID, want at most 200", perID)
 	}
 }
