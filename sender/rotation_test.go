@@ -28,11 +28,12 @@ func (r *rig) rotate(id string, rotation sender.Rotation) string {
 }
 
 // signedBy publishes an event and tells which of the secrets have signed it.
-func (r *rig) signedBy(p *peer, event string, secrets ...string) (by []bool) {
+func (r *rig) signedBy(p *peer, endpoint, event string, secrets ...string) (by []bool) {
 	r.t.Helper()
 	before := p.count()
 	r.publish(event)
 	p.waitFor(r.t, before+1)
+	r.delivered(endpoint, event)
 	got := p.all()[before]
 	for _, s := range secrets {
 		by = append(by, verified(r.t.(*testing.T), got, s, r.clock.Now()))
@@ -65,7 +66,7 @@ func TestRotation(t *testing.T) {
 	}
 	for _, step := range steps {
 		r.clock.advance(step.advance)
-		if diff := cmp.Diff(step.want, r.signedBy(p, step.name, secretText, second)); diff != "" {
+		if diff := cmp.Diff(step.want, r.signedBy(p, id, step.name, secretText, second)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", step.name, diff)
 		}
 		r.restart()
@@ -90,11 +91,11 @@ func TestRotation(t *testing.T) {
 		t.Error("the secret that was given was not taken")
 	}
 	r.clock.advance(time.Hour)
-	if diff := cmp.Diff([]bool{false, true}, r.signedBy(p, "an-hour", second, given)); diff != "" {
+	if diff := cmp.Diff([]bool{false, true}, r.signedBy(p, id, "an-hour", second, given)); diff != "" {
 		t.Errorf("after an hour (-want +got):\n%s", diff)
 	}
 	third := r.rotate(id, sender.Rotation{Overlap: -1})
-	if diff := cmp.Diff([]bool{false, true}, r.signedBy(p, "hard", given, third)); diff != "" {
+	if diff := cmp.Diff([]bool{false, true}, r.signedBy(p, id, "hard", given, third)); diff != "" {
 		t.Errorf("without overlap (-want +got):\n%s", diff)
 	}
 	var wrong *sender.FieldError
@@ -123,7 +124,7 @@ func TestSigningKeys(t *testing.T) {
 	if len(info.PublicKeys) != 1 || !info.Signed {
 		t.Fatalf("public keys: %q", info.PublicKeys)
 	}
-	if diff := cmp.Diff([]bool{true}, r.signedBy(p, "key", info.PublicKeys[0])); diff != "" {
+	if diff := cmp.Diff([]bool{true}, r.signedBy(p, id, "key", info.PublicKeys[0])); diff != "" {
 		t.Errorf("the public key does not check the signature:\n%s", diff)
 	}
 	if next := r.rotate(id, sender.Rotation{}); !strings.HasPrefix(next, "whsk_") {
@@ -134,7 +135,7 @@ func TestSigningKeys(t *testing.T) {
 		t.Fatalf("public keys: %q", keys)
 	}
 	shared := r.rotate(id, sender.Rotation{Signing: sender.SigningHMAC})
-	if diff := cmp.Diff([]bool{true, true, true}, r.signedBy(p, "all", keys[0], keys[1], shared)); diff != "" {
+	if diff := cmp.Diff([]bool{true, true, true}, r.signedBy(p, id, "all", keys[0], keys[1], shared)); diff != "" {
 		t.Errorf("not all have signed:\n%s", diff)
 	}
 	if none := r.rotate(id, sender.Rotation{Signing: sender.SigningNone, Overlap: -1}); none != "" {
