@@ -175,6 +175,19 @@ var errNotRunning = errors.New("the webhooks app is not running: publish the eve
 // start before it.
 const startPatience = 5 * time.Second
 
+// awaitStart has a request wait until an app has started or is over, but not
+// for ever.
+func awaitStart(ctx context.Context, started, over <-chan struct{}) {
+	timer := time.NewTimer(startPatience)
+	defer timer.Stop()
+	select {
+	case <-started:
+	case <-over:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // senderFor returns the sender for one request. Requests can come before the
 // app has started, because the HTTP server may start first, and after it has
 // ended, because a reload does not wait for them. Both are served all the same
@@ -183,14 +196,7 @@ func (a *App) senderFor(ctx context.Context) (*sender.Sender, error) {
 	if s := a.available(); s != nil {
 		return s, nil
 	}
-	timer := time.NewTimer(startPatience)
-	defer timer.Stop()
-	select {
-	case <-a.started:
-	case <-a.over:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	awaitStart(ctx, a.started, a.over)
 	if s := a.available(); s != nil {
 		return s, nil
 	}

@@ -145,14 +145,7 @@ func (a *Receivers) ready(ctx context.Context) bool {
 	if isClosed(a.started) {
 		return true
 	}
-	timer := time.NewTimer(startPatience)
-	defer timer.Stop()
-	select {
-	case <-a.started:
-	case <-a.over:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	awaitStart(ctx, a.started, a.over)
 	return isClosed(a.started)
 }
 

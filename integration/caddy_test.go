@@ -235,6 +235,13 @@ func post(t *testing.T, url, contentType string, body []byte) (int, string) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", contentType)
+	resp, answer := exchange(t, req)
+	return resp.StatusCode, string(answer)
+}
+
+// exchange makes a request over a connection of its own and reads the answer.
+func exchange(t *testing.T, req *http.Request) (*http.Response, []byte) {
+	t.Helper()
 	resp, err := oneOff.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +251,7 @@ func post(t *testing.T, url, contentType string, body []byte) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, string(answer)
+	return resp, answer
 }
 
 // publish publishes an event, which must be accepted, and returns its ID.

@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -41,15 +40,7 @@ func TestForgettingAnEvent(t *testing.T) {
 		if len(header) == 2 {
 			req.Header.Set(header[0], header[1])
 		}
-		resp, err := oneOff.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		answer, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp, answer := exchange(t, req)
 		var problem struct{ Error string }
 		if len(answer) > 0 && json.Unmarshal(answer, &problem) != nil {
 			t.Fatalf("the answer is not JSON: %q", answer)

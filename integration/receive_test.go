@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"testing"
@@ -35,15 +34,7 @@ func send(t *testing.T, url string, headers map[string]string, body []byte) rece
 	for name, value := range headers {
 		req.Header.Set(name, value)
 	}
-	resp, err := oneOff.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp, answer := exchange(t, req)
 	return received{resp.StatusCode, resp.Header.Get("Webhook-Duplicate") == "true", resp.Header, string(answer)}
 }
 
