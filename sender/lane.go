@@ -18,18 +18,6 @@ const (
 // laneLength is how many deliveries of each kind wait in memory.
 var laneLength = [nKinds]int{first: 1024, again: 256}
 
-// laneShare is the part of the memory still free that one queue may take: an
-// eighth. So a few lanes may have much, many lanes have about the same each, and
-// there is always some left for one that has been idle.
-const laneShare = 8
-
-// deliveryOverhead is about how many bytes a waiting delivery takes beside its
-// event's data: the fields of both, and what the queue and the store note of it.
-const deliveryOverhead = 640
-
-// memorySize is about how many bytes a delivery takes while it waits.
-func (d *Delivery) memorySize() int64 { return int64(len(d.Event.Data)) + deliveryOverhead }
-
 // lane is one endpoint's way out: its queues, its limits and its breaker.
 //
 // What does not fit into the queues stays in the store. While the store holds
@@ -149,33 +137,6 @@ func (l *lane) open() bool {
 func (l *lane) resting() bool {
 	now := l.s.clock.Now()
 	return now.Before(l.rest) || l.breaker.open(now)
-}
-
-// room tells whether a delivery of this size may wait in memory.
-func (l *lane) room(kind int, size int64) bool {
-	q := &l.queues[kind]
-	if q.len() == 0 {
-		return true // one at least, or nothing would ever move
-	}
-	return q.len() < laneLength[kind] && q.bytes+size <= l.share()
-}
-
-// share is how many bytes a queue may hold now.
-func (l *lane) share() int64 {
-	return max(l.s.current.Load().memory-l.s.memory.Load(), 0) / laneShare
-}
-
-// low tells whether more deliveries of a kind should be claimed: none waits, or
-// few do and there is room for as many again.
-func (l *lane) low(kind int) bool {
-	q := &l.queues[kind]
-	if q.len() == 0 {
-		return true
-	}
-	if l.breaker.probing() { // the next one is not needed before this one has succeeded
-		return false
-	}
-	return q.len() <= laneLength[kind]/4 && q.bytes <= l.share()/4
 }
 
 func (l *lane) enqueue(kind int, d *Delivery, recorded bool) {

@@ -187,22 +187,9 @@ func TestOverflowOfMemory(t *testing.T) {
 // against counting no more than the events' data, and against shares that add
 // up to more than all.
 func TestMemoryIsShared(t *testing.T) {
-	release := make(chan struct{})
-	letGo := sync.OnceFunc(func() { close(release) })
-	p := newPeer(t, func(_ http.ResponseWriter, r *http.Request, _ int) {
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-	})
-	t.Cleanup(letGo)
 	const lanes = 16
-	c := toPeers(slices.Repeat([]*peer{p}, lanes)...)
-	for i := range c.Endpoints {
-		c.Endpoints[i].Concurrency = 1
-	}
-	c.Memory = 1 << 20
-	r := newRig(t, c)
+	r, p, letGo := manyFull(t, lanes)
+	c := r.config
 	ids := numbered(300)
 	for _, id := range ids {
 		r.publish(id)
@@ -226,6 +213,55 @@ func TestMemoryIsShared(t *testing.T) {
 	for _, e := range c.Endpoints {
 		r.idle(e.ID)
 	}
+}
+
+// TestBacklogLeavesMemory: what comes out of the store fills no more than half of
+// the memory, so that the lanes that keep up are not pushed out of it by those
+// that lag behind.
+func TestBacklogLeavesMemory(t *testing.T) {
+	const lanes = 16
+	r, p, letGo := manyFull(t, lanes)
+	r.stop()
+	ids := numbered(300)
+	r.publish(ids...)
+	r.start()
+	until(t, "every lane has taken something out of the store", func() bool {
+		for _, e := range r.config.Endpoints {
+			if waiting, running := r.Waiting(e.ID); waiting == 0 || running == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	// Each lane may have one delivery in any case.
+	if n, most := r.Memory(), r.config.Memory/2+lanes*1000; n > most {
+		t.Errorf("what was in the store takes %d bytes of memory, want %d at most", n, most)
+	}
+	letGo()
+	p.waitFor(t, lanes*len(ids))
+	for _, e := range r.config.Endpoints {
+		r.idle(e.ID)
+	}
+}
+
+// manyFull starts a sender with 1 MiB of memory and a number of endpoints, each
+// of which answers one request at a time, and nothing until they are let go.
+func manyFull(t *testing.T, lanes int) (_ *rig, _ *peer, letGo func()) {
+	release := make(chan struct{})
+	letGo = sync.OnceFunc(func() { close(release) })
+	p := newPeer(t, func(_ http.ResponseWriter, r *http.Request, _ int) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	t.Cleanup(letGo)
+	c := toPeers(slices.Repeat([]*peer{p}, lanes)...)
+	for i := range c.Endpoints {
+		c.Endpoints[i].Concurrency = 1
+	}
+	c.Memory = 1 << 20
+	return newRig(t, c), p, letGo
 }
 
 // TestOverflowOfOneLargeEvent: an event that is larger than all the memory

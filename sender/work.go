@@ -214,7 +214,7 @@ func (l *lane) claimFromStore(kind int) (Claimed, error) {
 		return Claimed{}, l.s.attempts.Err()
 	}
 	l.mu.Lock()
-	bytes := max(l.share()-l.queues[kind].bytes, 0)
+	bytes := max(l.share(claimShare)-l.queues[kind].bytes, 0)
 	want := min(laneLength[kind]-l.queues[kind].len(), int(bytes/deliveryOverhead)+1)
 	if l.breaker.probing() {
 		want = 1
