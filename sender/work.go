@@ -214,6 +214,10 @@ func (l *lane) claimFromStore(kind int) (Claimed, error) {
 		return Claimed{}, l.s.attempts.Err()
 	}
 	l.mu.Lock()
+	if !l.open() || l.resting() { // since it began to wait for its turn
+		defer l.mu.Unlock()
+		return Claimed{Next: l.stored[kind]}, nil
+	}
 	bytes := max(l.share(claimShare)-l.queues[kind].bytes, 0)
 	want := min(laneLength[kind]-l.queues[kind].len(), int(bytes/deliveryOverhead)+1)
 	if l.breaker.probing() {
