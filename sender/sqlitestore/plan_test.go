@@ -205,3 +205,30 @@ func TestManyPending(t *testing.T) {
 		t.Errorf("claims begin at event %d, want 15000, %v", seen.seq, err)
 	}
 }
+
+// TestSettlePlans guards against conditions of indexes that SQLite makes a table
+// for in memory, row by row: IN with more than two values is one, and made
+// settling twice as dear.
+func TestSettlePlans(t *testing.T) {
+	s := openTemp(t)
+	w := <-s.writer
+	defer func() { s.writer <- w }()
+	for _, statement := range slices.Concat(w.put.list(), w.settle.list(), w.unwritten.list()) {
+		stmt, err := w.conn.Prepare("EXPLAIN " + statement.sql)
+		if err != nil {
+			t.Fatalf("%s: %v", statement.sql, err)
+		}
+		steps := 0
+		if err := rows(stmt, func() (bool, error) {
+			if steps++; stmt.GetText("opcode") == "OpenEphemeral" {
+				t.Errorf("%s\nmakes a table in memory at step %d", statement.sql, stmt.GetInt64("addr"))
+			}
+			return true, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if steps == 0 {
+			t.Errorf("%s\nhas no steps", statement.sql)
+		}
+	}
+}
