@@ -174,7 +174,7 @@ func writeFile(t *testing.T, path, text string) {
 var installs = map[string]string{
 	"curl": "curl", "jq": "jq", "node": "nodejs", "php": "php-cli", "python3": "python3", "ruby": "ruby",
 	"java": "default-jdk-headless", "javac": "default-jdk-headless", "openssl": "openssl", "sqlite3": "sqlite3",
-	"systemd-analyze": "systemd",
+	"systemd-analyze": "systemd", "promtool": "prometheus",
 }
 
 // runIn runs a command in a folder and returns what it prints. The test is
