@@ -12,11 +12,11 @@ type reader struct {
 	begin, rollback *sqlite.Stmt
 
 	event, eventOfAny, eventAt, delivery, attempts, last *sqlite.Stmt
-	endpoint, number                         *sqlite.Stmt
-	purgeable, purgeableOf, ended            *sqlite.Stmt
-	documents                                *sqlite.Stmt
-	counters                                 counterQueries
-	listing                                  listStatements
+	endpoint, number                                     *sqlite.Stmt
+	purgeable, purgeableOf, ended                        *sqlite.Stmt
+	documents                                            *sqlite.Stmt
+	counters                                             counterQueries
+	listing                                              listStatements
 
 	// names are the IDs of the endpoints seen so far, by number. A number keeps
 	// its endpoint for ever.
