@@ -21,7 +21,6 @@ import (
 
 	"github.com/manysends/caddy-webhooks/receiver"
 	"github.com/manysends/caddy-webhooks/signer"
-	"github.com/manysends/caddy-webhooks/webhook"
 )
 
 const (
@@ -311,5 +310,3 @@ func TestEverySecretSigns(t *testing.T) {
 		t.Errorf("%d providers have room for two signatures, want at least 30", several)
 	}
 }
-
-var _ = webhook.ErrKey
