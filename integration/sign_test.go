@@ -207,6 +207,29 @@ func TestSignedForTheOfficialLibrary(t *testing.T) {
 	}
 }
 
+// TestSignedAgain has requests that a provider has signed signed anew in another
+// way, under the ID that they came with.
+func TestSignedAgain(t *testing.T) {
+	app := newSink(t, "")
+	c := newCaddy(t)
+	outer, inner := freeAddress(t), freeAddress(t)
+	c.start(signingCaddyfile(c.admin, outer, `webhook_receive github {
+		secret `+githubSecret+`
+	}
+	webhook_sign standard `+testSecret+` {
+		id {http.webhook.id}
+	}`, inner, inner, `webhook_receive standard {
+		secret `+testSecret+`
+	}`, app.URL))
+	if got := send(t, "http://"+outer, github(githubSecret, "delivery-1", nastyData), []byte(nastyData)); got.status != 200 {
+		t.Fatalf("answered %d %s", got.status, got.body)
+	}
+	all := app.deliveries()
+	if len(all) != 1 || all[0].Headers.Get("X-Seen") != "standard delivery-1" || string(all[0].bytes()) != nastyData {
+		t.Errorf("what has arrived is %+v", all)
+	}
+}
+
 // TestSigningSecretFromAFile signs with the secret that a file holds now, and
 // with the one before while it holds none that can be used.
 func TestSigningSecretFromAFile(t *testing.T) {
@@ -374,6 +397,8 @@ func TestSecretAndSignCommands(t *testing.T) {
 		{"", 1, "--secret-env NOT_SET: the variable is not set, or empty", []string{"sign", "github", "--secret-env", "NOT_SET"}},
 		{"", 2, `provider "nobody" is unknown`, []string{"sign", "nobody", "--secret-file", github}},
 		{"", 2, "url is not set, and provider trello signs it", []string{"sign", "trello", "--secret-file", github}},
+		{"", 2, "--curl and --send cannot be done at once", []string{"sign", "github", "--secret-file", github, "--curl", "--send", "http://localhost"}},
+		{"", 2, "--json does not go with --request", []string{"sign", "github", "--secret-file", github, "--request", "--json"}},
 		{"", 2, "--curl needs --data-file", []string{"sign", "github", "--secret-file", github, "--curl"}},
 		{"", 2, "--timestamp \"soon\" is no time", []string{"sign", "github", "--secret-file", github, "--timestamp", "soon"}},
 		{"", 2, "--header \"x\" is no header", []string{"sign", "github", "--secret-file", github, "--header", "x"}},

@@ -35,8 +35,6 @@ var testTime = time.Unix(1709634600, 0)
 // pair is a secret as the signer and as the receiver is given it.
 type pair struct{ private, public string }
 
-func (p pair) same() bool { return p.private == p.public }
-
 // newPair makes a new secret of the kind that the rules of a provider need.
 func newPair(t testing.TB, rules *receiver.Signing) pair {
 	t.Helper()
