@@ -43,8 +43,8 @@ func parseDeliveryID(id string) (seq int64, endpointID string, ok bool) {
 }
 
 // Event returns an event with its deliveries and their attempts. The error
-// wraps [ErrNotFound] when the tenant has none of this ID. It does not take
-// [AnyTenant]: the same ID may be another event of another tenant.
+// wraps [ErrNotFound] when the tenant has none of this ID, and, of [AnyTenant],
+// [ErrAmbiguous] when several tenants have one.
 func (s *Sender) Event(ctx context.Context, tenant, id string) (*EventRecord, error) {
 	if err := s.settling.flush(ctx); err != nil {
 		return nil, fmt.Errorf("reading an event: %w", err)
