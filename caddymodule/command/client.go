@@ -58,6 +58,9 @@ func newClient(address string) (*client, error) {
 	case !parsed.IsFdNetwork():
 		c.origin = "http://" + target
 		c.browser = true
+		if _, err := url.Parse(c.origin); err != nil {
+			return nil, fmt.Errorf("the address %q of the admin API is not understood: write host:port, or unix//path for a socket", address)
+		}
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	c.http = &http.Client{Transport: &http.Transport{

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -22,9 +23,17 @@ const (
 	exitInterrupted = 130 // as shells say it
 )
 
-// ExitCodes says in the help of a command what it exits with.
-const ExitCodes = `Exit codes: 0 when it was done, 1 when it could not be done, 2 when the flags or
-arguments are wrong.`
+// help is the long help of a command: what it does, and what it exits with
+// beside the usual.
+func help(does string, more ...string) string {
+	lines := append([]string{
+		strings.TrimSpace(does) + "\n\nExit codes:",
+		"0  it was done",
+		"1  it could not be done",
+		"2  the flags or arguments are wrong",
+	}, more...)
+	return strings.Join(lines, "\n  ")
+}
 
 // AddTo adds the commands to `caddy webhooks`, with the flags that say where
 // the admin API is.
@@ -52,9 +61,9 @@ type commands struct {
 
 func (set *commands) addTo(parent *cobra.Command) {
 	f := parent.PersistentFlags()
-	f.String("address", "", "The address of the admin API, if not the default")
-	f.StringP("config", "c", "", "Configuration file to find the admin API by (if --address is not used)")
-	f.StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
+	f.String("address", "", "The `interface` of the admin API, if not the default")
+	f.StringP("config", "c", "", "Configuration `file` to find the admin API by (if --address is not used)")
+	f.StringP("adapter", "a", "", "`Name` of config adapter to apply (if --config is used)")
 	parent.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return end(cmd, newMisuse("%w", err))
 	})
@@ -73,12 +82,31 @@ func (set *commands) addTo(parent *cobra.Command) {
 	)
 }
 
+// needs are the arguments of a command: just these.
+func needs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return newMisuse("the %s is missing: write: %s", names[len(args)], cmd.UseLine())
+		case len(args) > len(names):
+			return newMisuse("the argument %q is too many: write: %s", args[len(names)], cmd.UseLine())
+		}
+		for i, arg := range args {
+			if arg == "" {
+				return newMisuse("the %s is empty: write: %s", names[i], cmd.UseLine())
+			}
+		}
+		return nil
+	}
+}
+
 // group is what a command does that has its children alone.
 func group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
 	hint := ""
+	cmd.SuggestionsMinimumDistance = 2 // as cobra has it
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf(": did you mean %q?", near[0])
 	}
@@ -110,6 +138,7 @@ func (set *commands) does(args cobra.PositionalArgs, f func(context.Context, *ca
 		}
 		ctx, stop := signal.NotifyContext(base, os.Interrupt, syscall.SIGTERM)
 		defer stop()
+		context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 		c := &call{
 			commands: set,
 			cmd:      cmd,

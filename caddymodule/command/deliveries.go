@@ -13,20 +13,18 @@ func (set *commands) deliveries() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deliveries [flags]",
 		Short: "Lists deliveries, with what became of them",
-		Long: `
+		Long: help(`
 Lists deliveries, those of the newest events first, with what became of their
 last attempt. The flags select among them, and more than one of a kind means
-any of them.
-
-` + ExitCodes,
+any of them.`),
 		Example: `  $ caddy webhooks deliveries --status failed --since 24h
   $ caddy webhooks deliveries --endpoint crm --type 'conversation.*' --limit 200
   $ caddy webhooks deliveries --status failed --all --json | caddy webhooks retry -`,
-		RunE: set.does(cobra.NoArgs, listDeliveries),
+		RunE: set.does(needs(), listDeliveries),
 	}
 	filterFlags(cmd, "")
 	spanFlags(cmd)
-	cmd.Flags().String("order", "newest", "Which events come first: newest or oldest")
+	cmd.Flags().String("order", "newest", "Which events come `first`: newest or oldest")
 	limitFlags(cmd, 50)
 	return cmd
 }

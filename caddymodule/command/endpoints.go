@@ -15,17 +15,15 @@ func (set *commands) endpoints() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "endpoints [flags]",
 		Short: "Lists endpoints, with how they are",
-		Long: `
+		Long: help(`
 Lists the endpoints of all tenants, those of the configuration first: their
-state, what waits for them, and when they last took an event.
-
-` + ExitCodes,
+state, what waits for them, and when they last took an event.`),
 		Example: `  $ caddy webhooks endpoints
   $ caddy webhooks endpoints --tenant acme --json
   $ caddy webhooks endpoints activate ep_0192f0c1a2b37c4d8e5f60718293a4b5`,
 		RunE: set.does(noChild, listEndpoints),
 	}
-	cmd.Flags().String("tenant", "", `Those of this tenant; "" for those without one`)
+	cmd.Flags().String("tenant", "", "Those of this `tenant`; '' for those without one")
 	limitFlags(cmd, 100)
 	cmd.AddCommand(
 		set.change("activate", "Begins to send events to an endpoint, also when it was disabled", `
@@ -106,9 +104,9 @@ func (set *commands) change(verb, short, long string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     verb + " <endpoint>",
 		Short:   short,
-		Long:    long + "\n\n" + ExitCodes,
+		Long:    help(long),
 		Example: `  $ caddy webhooks endpoints ` + verb + ` ep_0192f0c1a2b37c4d8e5f60718293a4b5`,
-		RunE: set.does(cobra.ExactArgs(1), func(ctx context.Context, c *call) error {
+		RunE: set.does(needs("endpoint"), func(ctx context.Context, c *call) error {
 			var e endpoint
 			answer, err := c.client.ask(ctx, request{method: http.MethodPost, path: "endpoints/" + segment(c.args[0]) + "/" + verb}, &e)
 			if err != nil {
@@ -130,18 +128,16 @@ func (set *commands) rotate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate <endpoint> [--overlap <duration>] [--signing hmac|ed25519|none]",
 		Short: "Replaces the secret of an endpoint",
-		Long: `
+		Long: help(`
 Makes a new secret for an endpoint and prints it, this once. The present secret
 goes on to sign beside it for a while, so that the receiver can change over.
 
-The secret alone goes to stdout, so that it can be piped.
-
-` + ExitCodes,
+The secret alone goes to stdout, so that it can be piped.`),
 		Example: `  $ caddy webhooks endpoints rotate ep_0192f0c1a2b37c4d8e5f60718293a4b5 --overlap 7d`,
-		RunE:    set.does(cobra.ExactArgs(1), rotateSecret),
+		RunE:    set.does(needs("endpoint"), rotateSecret),
 	}
-	cmd.Flags().String("overlap", "", "How long the present secret goes on to sign, 0s for not at all (default 24h)")
-	cmd.Flags().String("signing", "", "What is made: hmac, ed25519 or none (default what the present one is)")
+	cmd.Flags().String("overlap", "", "The `duration` that the present secret goes on to sign for, 0s for not at all (default 24h)")
+	cmd.Flags().String("signing", "", "The `kind` that is made: hmac, ed25519 or none (default that of the present one)")
 	jsonFlag(cmd, "Print the endpoint with its secret as JSON")
 	return cmd
 }

@@ -10,16 +10,16 @@ import (
 // filterFlags adds the flags that select deliveries.
 func filterFlags(cmd *cobra.Command, statuses string) {
 	f := cmd.Flags()
-	f.StringArray("endpoint", nil, "Those of this endpoint, by its ID (repeatable)")
-	f.String("tenant", "", `Those of this tenant; "" for those without one`)
-	f.StringSlice("status", nil, "Those with this status: pending, blocked, succeeded, failed or cancelled (repeatable)"+statuses)
-	f.StringSlice("type", nil, "Those of events of this type, or of a group such as conversation.* (repeatable)")
+	f.StringArray("endpoint", nil, "Those of the endpoint of this `id` (repeatable)")
+	f.String("tenant", "", "Those of this `tenant`; '' for those without one")
+	f.StringSlice("status", nil, "Those of this `status`: pending, blocked, succeeded, failed or cancelled (repeatable)"+statuses)
+	f.StringSlice("type", nil, "Those of events of this `type`, or of a group such as conversation.* (repeatable)")
 }
 
 // spanFlags adds the flags that select by time.
 func spanFlags(cmd *cobra.Command) {
-	cmd.Flags().String("since", "", "Those stored from then on: how long ago (90m, 7d) or a time (2024-03-05, 2024-03-05T10:30:00Z)")
-	cmd.Flags().String("until", "", "Those stored before then, likewise")
+	cmd.Flags().String("since", "", "Those stored from this `time` on: how long ago (90m, 7d) or when (2024-03-05, 2024-03-05T10:30:00Z)")
+	cmd.Flags().String("until", "", "Those stored before this `time`, likewise")
 }
 
 // tenant is the tenant that a flag names; nil for all of them.

@@ -10,9 +10,9 @@ func jsonFlag(cmd *cobra.Command, usage string) {
 // limitFlags adds the flags that say how much of a list to show.
 func limitFlags(cmd *cobra.Command, limit int) {
 	f := cmd.Flags()
-	f.Int("limit", limit, "How many to list at most")
+	f.Int("limit", limit, "List this `number` at most")
 	f.Bool("all", false, "List all of them, however many")
-	f.String("cursor", "", `Go on after a page of --json, which says "next"`)
+	f.String("cursor", "", "Go on after a page of --json, whose `next` says where")
 	cmd.MarkFlagsMutuallyExclusive("limit", "all")
 	jsonFlag(cmd, "Print the JSON of the API; with --all one line for each")
 }

@@ -73,7 +73,7 @@ func document(value json.RawMessage, indent string) (string, error) {
 	if err := json.Indent(&b, value, indent, "  "); err != nil {
 		return "", err
 	}
-	return escapeJSON(b.String()), nil
+	return escapeJSON(strings.TrimRight(b.String(), "\n")), nil
 }
 
 // line is a JSON value in one line.

@@ -16,7 +16,7 @@ func (set *commands) replay() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay [flags]",
 		Short: "Delivers many events again",
-		Long: `
+		Long: help(`
 Delivers the events of many deliveries again: those that the flags select, and of
 these the failed and cancelled ones unless --status says otherwise. They go out
 under the same IDs, so that a receiver that has seen one takes it for a
@@ -24,10 +24,9 @@ duplicate, unless there is --fresh-id.
 
 On a terminal it says first how many they are and asks. It then shows the
 progress until all are handed over to their endpoints. Ctrl-C leaves the replay
-running; it can be looked at and stopped by: replay show, replay cancel.
-
-` + ExitCodes + ` 3 when the replay has failed or was
-cancelled, 130 after Ctrl-C.`,
+running; it can be looked at and stopped by: replay show, replay cancel.`,
+			"3  the replay has failed, was cancelled, or was not wanted after all",
+			"130  after Ctrl-C"),
 		Example: `  $ caddy webhooks replay --endpoint crm --since 24h --dry-run
   $ caddy webhooks replay --endpoint crm --since 24h --rate 20/s
   $ caddy webhooks replay cancel rpl_0192f0c1a2b37c4d8e5f60718293a4b5`,
@@ -36,7 +35,7 @@ cancelled, 130 after Ctrl-C.`,
 	filterFlags(cmd, "; failed and cancelled by default")
 	spanFlags(cmd)
 	f := cmd.Flags()
-	f.String("rate", "", "How fast they are handed to their endpoints, such as 20/s (default 100/s)")
+	f.String("rate", "", "The `rate` to hand them to their endpoints at, such as 20/s (default 100/s)")
 	f.Bool("fresh-id", false, "Deliver each event as a new one, under an ID of its own")
 	f.Bool("dry-run", false, "Say how many they are, and deliver nothing")
 	f.BoolP("yes", "y", false, "Do not ask")
@@ -140,10 +139,10 @@ func (set *commands) replayList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [flags]",
 		Short: "Lists the replays that are remembered",
-		Long:  "Lists the replays that are remembered, newest first.\n\n" + ExitCodes,
-		RunE:  set.does(cobra.NoArgs, listReplays),
+		Long:  help("Lists the replays that are remembered, newest first."),
+		RunE:  set.does(needs(), listReplays),
 	}
-	cmd.Flags().String("tenant", "", `Those of this tenant; "" for those without one`)
+	cmd.Flags().String("tenant", "", "Those of this `tenant`; '' for those without one")
 	limitFlags(cmd, 100)
 	return cmd
 }
@@ -182,11 +181,13 @@ func listReplays(ctx context.Context, c *call) error {
 // replayShow is `caddy webhooks replay show`.
 func (set *commands) replayShow() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "show <replay> [--follow]",
-		Short:   "Shows a replay with its progress",
-		Long:    "Shows a replay with its progress.\n\n" + ExitCodes + " 3 when a replay that\nwas followed has failed or was cancelled, 130 after Ctrl-C.",
+		Use:   "show <replay> [--follow]",
+		Short: "Shows a replay with its progress",
+		Long: help("Shows a replay with its progress.",
+			"3  a replay that was followed has failed or was cancelled",
+			"130  after Ctrl-C"),
 		Example: `  $ caddy webhooks replay show rpl_0192f0c1a2b37c4d8e5f60718293a4b5 --follow`,
-		RunE: set.does(cobra.ExactArgs(1), func(ctx context.Context, c *call) error {
+		RunE: set.does(needs("replay"), func(ctx context.Context, c *call) error {
 			r, answer, err := c.getReplay(ctx, c.args[0])
 			switch {
 			case err != nil:
@@ -206,9 +207,6 @@ func (set *commands) replayShow() *cobra.Command {
 }
 
 func (c *call) getReplay(ctx context.Context, id string) (*replay, json.RawMessage, error) {
-	if id == "" {
-		return nil, nil, newMisuse("the ID of the replay is empty")
-	}
 	var r replay
 	answer, err := c.client.ask(ctx, request{method: http.MethodGet, path: "replays/" + segment(id)}, &r)
 	return &r, answer, err
@@ -219,12 +217,9 @@ func (set *commands) replayCancel() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cancel <replay>",
 		Short:   "Stops a replay",
-		Long:    "Stops a replay. What has been replayed stays so.\n\n" + ExitCodes,
+		Long:    help("Stops a replay. What has been replayed stays so."),
 		Example: `  $ caddy webhooks replay cancel rpl_0192f0c1a2b37c4d8e5f60718293a4b5`,
-		RunE: set.does(cobra.ExactArgs(1), func(ctx context.Context, c *call) error {
-			if c.args[0] == "" {
-				return newMisuse("the ID of the replay is empty")
-			}
+		RunE: set.does(needs("replay"), func(ctx context.Context, c *call) error {
 			var r replay
 			answer, err := c.client.ask(ctx, request{method: http.MethodDelete, path: "replays/" + segment(c.args[0])}, &r)
 			switch {

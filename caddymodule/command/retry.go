@@ -18,15 +18,14 @@ func (set *commands) retry() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retry <delivery>... | -",
 		Short: "Delivers events again, one by one",
-		Long: `
+		Long: help(`
 Delivers the events of these deliveries again, at once, under the same IDs and on
 a retry schedule that begins anew. For many at a time see: caddy webhooks replay.
 
 With - or --stdin the IDs are read from stdin: the first word of each line, or
 the member "id" where lines are JSON, as those of: deliveries --all --json.
 
-` + ExitCodes + ` It goes on after a delivery that cannot be retried, and exits
-with 1 in the end.`,
+It goes on after a delivery that cannot be retried, and exits with 1 in the end.`),
 		Example: `  $ caddy webhooks retry dlv_1_ep_0192f0c1a2b37c4d8e5f60718293a4b5
   $ caddy webhooks deliveries --endpoint crm --status failed --all --json | caddy webhooks retry -`,
 		RunE: set.does(cobra.ArbitraryArgs, retryDeliveries),

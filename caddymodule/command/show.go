@@ -40,17 +40,15 @@ func (set *commands) show() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show <id>",
 		Short: "Shows a delivery, an event, an endpoint or a replay",
-		Long: `
+		Long: help(`
 Shows all that is known of a delivery with its attempts, an event with its
 deliveries, an endpoint, or a replay with its progress. The ID says which of
 them it is; one that was chosen by somebody else, such as the name of an
-endpoint in the configuration, is looked for among all of them.
-
-` + ExitCodes,
+endpoint in the configuration, is looked for among all of them.`),
 		Example: `  $ caddy webhooks show dlv_1_ep_0192f0c1a2b37c4d8e5f60718293a4b5
   $ caddy webhooks show evt_0192f0c1a2b37c4d8e5f60718293a4b5
   $ caddy webhooks show crm --json`,
-		RunE: set.does(cobra.ExactArgs(1), showID),
+		RunE: set.does(needs("ID"), showID),
 	}
 	cmd.Flags().BoolP("verbose", "v", false, "Show the headers of each attempt as well")
 	jsonFlag(cmd, "Print it as JSON")
@@ -59,9 +57,6 @@ endpoint in the configuration, is looked for among all of them.
 
 func showID(ctx context.Context, c *call) error {
 	id := c.args[0]
-	if id == "" {
-		return newMisuse("the ID is empty")
-	}
 	for _, k := range likely(id) {
 		answer, err := c.client.get(ctx, k.path+segment(id), nil)
 		if isNotFound(err) {
@@ -92,6 +87,14 @@ func likely(id string) []kind {
 	return append(first, rest...)
 }
 
+// hint says to people what may come next.
+func (c *call) hint(format string, args ...any) {
+	if c.out.isTerminal() {
+		c.notes.write("\n")
+		c.notes.say(format, args...)
+	}
+}
+
 // fields are shown one below the other.
 type fields [][]cell
 
@@ -105,6 +108,6 @@ func (f *fields) addColoured(name, text string, colour colour) {
 }
 
 func (f fields) show(s *screen) {
-	t := &table{columns: []column{{}, {}}, headed: true}
+	t := &table{columns: []column{{}, {}}, headless: true}
 	t.rows(s, f...)
 }

@@ -46,7 +46,7 @@ func (c *call) endpoint(e *endpoint) {
 	f.show(c.out)
 	switch e.State {
 	case "disabled", "inactive", "tested":
-		c.notes.say("\nTo send events to it: caddy webhooks endpoints activate %s", e.ID)
+		c.hint("To send events to it: caddy webhooks endpoints activate %s", e.ID)
 	}
 }
 

@@ -29,9 +29,9 @@ func (c *call) delivery(d *delivery) {
 	c.content(&d.content)
 	switch d.Status {
 	case "failed", "cancelled":
-		c.notes.say("\nTo deliver it again: caddy webhooks retry %s", d.ID)
+		c.hint("To deliver it again: caddy webhooks retry %s", d.ID)
 	case "blocked":
-		c.notes.say("\nTo see why it is blocked: caddy webhooks test %s", d.Endpoint)
+		c.hint("To see why it is blocked: caddy webhooks test %s", d.Endpoint)
 	}
 }
 
@@ -107,7 +107,6 @@ func (c *call) answer(a *attempt) {
 	if body != "" {
 		c.out.write("\n" + printableLines(body, "  "))
 	}
-	c.out.write("\n")
 }
 
 func (c *call) headers(headers map[string][]string) {

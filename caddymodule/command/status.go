@@ -16,15 +16,13 @@ func (set *commands) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Says how the webhooks of a running Caddy are",
-		Long: `
+		Long: help(`
 Says how the webhooks of a running Caddy are: the store and its size, what waits
-to be delivered and for how long, the endpoints by state, and the receivers.
-
-` + ExitCodes + ` 3 when Caddy runs, but its configuration
-has no webhooks.`,
+to be delivered and for how long, the endpoints by state, and the receivers.`,
+			"3  Caddy runs, but its configuration has no webhooks"),
 		Example: `  $ caddy webhooks status
   $ caddy webhooks status --address unix//run/caddy/admin.sock --json`,
-		RunE: set.does(cobra.NoArgs, showStatus),
+		RunE: set.does(needs(), showStatus),
 	}
 	jsonFlag(cmd, "Print the status as JSON")
 	return cmd

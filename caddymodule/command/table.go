@@ -32,10 +32,11 @@ func state(word string) cell { return cell{word, colourOf(word)} }
 // table is written row by row, aligned. A column keeps the greatest width that
 // it has had.
 type table struct {
-	columns []column
-	widths  []int
-	shown   []bool
-	headed  bool
+	columns  []column
+	headless bool // there are no titles
+	widths   []int
+	shown    []bool
+	headed   bool
 }
 
 // gap is between columns.
@@ -63,7 +64,7 @@ func (t *table) rows(s *screen, rows ...[]cell) {
 		}
 	}
 	widths := t.fitting(s.width)
-	if !t.headed {
+	if !t.headed && !t.headless {
 		t.headed = true
 		head := make([]cell, len(t.columns))
 		for i, c := range t.columns {

@@ -26,19 +26,17 @@ func (set *commands) tail() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tail [flags]",
 		Short: "Shows deliveries live, as their attempts end",
-		Long: `
+		Long: help(`
 Shows the newest deliveries, and then each one as an attempt of it ends, until
 Ctrl-C. It stays over reloads and restarts of Caddy, and says when it may have
-missed something.
-
-` + ExitCodes + ` 0 also after Ctrl-C.`,
+missed something. Ctrl-C is no failure.`),
 		Example: `  $ caddy webhooks tail
   $ caddy webhooks tail --endpoint crm --status failed
   $ caddy webhooks tail --lines 0 --json | jq -r .id`,
-		RunE: set.does(cobra.NoArgs, tailDeliveries),
+		RunE: set.does(needs(), tailDeliveries),
 	}
 	filterFlags(cmd, "")
-	cmd.Flags().IntP("lines", "n", 10, "How many of the newest deliveries to show first")
+	cmd.Flags().IntP("lines", "n", 10, "Show this `number` of the newest deliveries first")
 	jsonFlag(cmd, "Print each delivery as one line of JSON")
 	return cmd
 }

@@ -12,18 +12,16 @@ func (set *commands) test() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test <endpoint> [--type <event type>]",
 		Short: "Sends a signed sample to an endpoint, and explains the outcome",
-		Long: `
+		Long: help(`
 Sends a signed sample to an endpoint now, once, and says check by check what was
 found on the way to its answer: the address, the name, the connection, TLS, the
-answer and its time. What failed comes with what to do about it.
-
-` + ExitCodes + ` 3 when the test was made and the endpoint
-would not have taken an event.`,
+answer and its time. What failed comes with what to do about it.`,
+			"3  the test was made, and the endpoint would not have taken an event"),
 		Example: `  $ caddy webhooks test crm
   $ caddy webhooks test ep_0192f0c1a2b37c4d8e5f60718293a4b5 --type conversation.created --verbose`,
-		RunE: set.does(cobra.ExactArgs(1), testEndpoint),
+		RunE: set.does(needs("endpoint"), testEndpoint),
 	}
-	cmd.Flags().String("type", "", "The event type of the sample (default the first one that the endpoint subscribes to)")
+	cmd.Flags().String("type", "", "The event `type` of the sample (default the first one that the endpoint subscribes to)")
 	cmd.Flags().BoolP("verbose", "v", false, "Show the request and the answer as well")
 	jsonFlag(cmd, "Print the report as JSON")
 	return cmd
@@ -57,7 +55,7 @@ func testEndpoint(ctx context.Context, c *call) error {
 
 // report shows what a test has shown.
 func (c *call) report(r *testReport) {
-	t := &table{columns: []column{{}, {}, {}}, headed: true}
+	t := &table{columns: []column{{}, {}, {}}, headless: true}
 	rows := make([][]cell, 0, 2*len(r.Checks))
 	for _, check := range r.Checks {
 		verdict := state("ok")
@@ -91,5 +89,6 @@ func (c *call) exchange(r *testReport) {
 	}
 	if r.Attempt.StatusCode > 0 {
 		c.answer(&r.Attempt)
+		c.out.write("\n")
 	}
 }
