@@ -53,13 +53,15 @@ func listDeliveries(ctx context.Context, c *call) error {
 		path:  "deliveries",
 		query: query,
 		limit: limit,
-		table: deliveryTable(),
+		table: deliveryTable(false),
 		row:   c.deliveryItem,
 		none:  "There are no such deliveries.",
 	})
 }
 
-func deliveryTable() *table {
+// deliveryTable is a table of deliveries. Where it is live, which columns there
+// are does not hang on what comes.
+func deliveryTable(live bool) *table {
 	return &table{columns: []column{
 		{title: "DELIVERY"}, // ends in the ID of the endpoint
 		{title: "STORED"},
@@ -67,7 +69,7 @@ func deliveryTable() *table {
 		{title: "EVENT", least: 12},
 		{title: "STATUS"},
 		{title: "TRIES"},
-		{title: "NEXT", optional: true},
+		{title: "NEXT", optional: !live},
 		{title: "LAST", least: 12},
 	}}
 }

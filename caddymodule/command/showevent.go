@@ -53,7 +53,7 @@ func (c *call) event(e *event) {
 	for i := range e.Deliveries {
 		rows = append(rows, c.deliveryRow(&e.Deliveries[i]))
 	}
-	deliveryTable().rows(c.out, rows...)
+	deliveryTable(false).rows(c.out, rows...)
 	c.content(&e.content)
 }
 

@@ -42,44 +42,50 @@ missed something. Ctrl-C is no failure.`),
 }
 
 func tailDeliveries(ctx context.Context, c *call) error {
-	table := deliveryTable()
-	show := func(item json.RawMessage) error {
-		if c.flags.Bool("json") {
-			return c.out.jsonLine(item)
+	table := deliveryTable(true)
+	show := func(items ...json.RawMessage) error {
+		rows := make([][]cell, 0, len(items))
+		for _, item := range items {
+			if c.flags.Bool("json") {
+				if err := c.out.jsonLine(item); err != nil {
+					return err
+				}
+				continue
+			}
+			row, err := c.deliveryItem(item)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
 		}
-		row, err := c.deliveryItem(item)
-		if err == nil {
-			table.rows(c.out, row)
-		}
-		return err
+		table.rows(c.out, rows...)
+		return nil
 	}
 	n := c.flags.Int("lines")
 	if n < 0 {
 		return newMisuse("--lines must not be negative: use 0 for none")
 	}
 	if n > 0 {
-		if err := c.newest(ctx, n, show); err != nil {
+		newest, err := c.newest(ctx, n)
+		if err != nil {
+			return err
+		}
+		if err := show(newest...); err != nil {
 			return err
 		}
 	}
-	return c.tail(ctx, show)
+	return c.tail(ctx, func(item json.RawMessage) error { return show(item) })
 }
 
-// newest shows the newest deliveries, the oldest of them first.
-func (c *call) newest(ctx context.Context, n int, show func(json.RawMessage) error) error {
-	var last []json.RawMessage
-	if _, err := c.pages(ctx, "deliveries", c.filter(), n, func(items []json.RawMessage) error {
-		last = append(last, items...)
+// newest are the newest deliveries, the oldest of them first.
+func (c *call) newest(ctx context.Context, n int) ([]json.RawMessage, error) {
+	var list []json.RawMessage
+	_, err := c.pages(ctx, "deliveries", c.filter(), n, func(items []json.RawMessage) error {
+		list = append(list, items...)
 		return nil
-	}); err != nil {
-		return err
-	}
-	for _, item := range slices.Backward(last) {
-		if err := show(item); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
+	slices.Reverse(list)
+	return list, err
 }
 
 // tail shows deliveries as they change, until the user has enough. When the
@@ -117,7 +123,7 @@ func (c *call) stream(ctx context.Context, show func(json.RawMessage) error, con
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// A connection that died says nothing at all, not even that.
-	silent := time.AfterFunc(c.silence, func() { cancel(errSilent) })
+	silent := time.AfterFunc(answerTimeout, func() { cancel(errSilent) })
 	defer silent.Stop()
 	resp, err := c.client.send(ctx, request{method: http.MethodGet, path: "deliveries/stream", query: c.filter()})
 	if err != nil {
@@ -125,6 +131,7 @@ func (c *call) stream(ctx context.Context, show func(json.RawMessage) error, con
 	}
 	defer resp.Body.Close()
 	connected()
+	silent.Reset(c.silence)
 	var ours error
 	err = messages(resp.Body, func() { silent.Reset(c.silence) }, func(m message) error {
 		switch m.name {
