@@ -62,12 +62,15 @@ type deliveryDetail struct {
 	History []attempt `json:"history"`
 }
 
+// selection are the parameters that select deliveries, in lists and streams.
+func (q *query) selection() ([]string, []sender.Status, []webhook.Pattern) {
+	return each(q, "endpoint", whatever), each(q, "status", named[sender.Status]), each(q, "type", webhook.ParsePattern)
+}
+
 func listDeliveries(c *call) error {
 	q, tenant := c.scoped("endpoint", "status", "type", "from", "to", "order", "limit", "cursor")
 	var d sender.DeliveryQuery
-	d.EndpointIDs = each(q, "endpoint", whatever)
-	d.Statuses = each(q, "status", named[sender.Status])
-	d.Types = each(q, "type", webhook.ParsePattern)
+	d.EndpointIDs, d.Statuses, d.Types = q.selection()
 	d.From, d.To = q.span()
 	d.OldestFirst = q.choice("order", "newest", "oldest") == "oldest"
 	d.Limit = q.whole("limit", 1, 100, 50)

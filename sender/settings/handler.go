@@ -43,6 +43,11 @@ type Handler struct {
 	// the handler, and at the root.
 	Prefix string
 
+	// Ending is closed when streams are to end because the server, or this
+	// handler, is about to: a server that shuts down waits for its requests.
+	// Default: streams end when their client leaves or the sender stops.
+	Ending <-chan struct{}
+
 	// Logger is told of trouble with the store. Default: nobody.
 	Logger *slog.Logger
 
@@ -88,6 +93,9 @@ func (h *Handler) prepare() {
 		methods[rt.path] = append(methods[rt.path], rt.method)
 	}
 	for path, allowed := range methods {
+		if path == streamPath { // other methods end up at the path of one delivery, which allows the same
+			continue
+		}
 		h.mux.Handle(path, wrongMethod(allowed))
 	}
 	h.mux.HandleFunc("/", noSuchPath)
@@ -117,6 +125,7 @@ type call struct {
 	*sender.Sender
 	tenant   string // whose things the request is about; AnyTenant for the operator
 	operator bool   // all tenants are served
+	ending   <-chan struct{}
 	w        http.ResponseWriter
 	r        *http.Request
 }
@@ -129,7 +138,7 @@ func (c *call) id() string { return c.r.PathValue("id") }
 // serve makes the handler of a route.
 func (h *Handler) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c := &call{w: w, r: r}
+		c := &call{w: w, r: r, ending: h.Ending}
 		if err := h.admit(c, rt); err != nil {
 			h.refuse(c, rt, err)
 			return
