@@ -54,7 +54,7 @@ func (c *call) pages(ctx context.Context, path string, query url.Values, limit i
 		// A page may hold fewer than asked for and not be the last one.
 		got += len(p.items)
 		if p.next == "" || limit > 0 && got >= limit || c.out.err != nil {
-			return p.next, nil
+			return p.next, c.out.err
 		}
 		query.Set("cursor", p.next)
 	}

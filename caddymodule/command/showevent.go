@@ -1,11 +1,11 @@
 package command
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -135,7 +135,7 @@ func (c *call) content(e *content) {
 // binary is what base64 stands for, where it is text, or else how much it is.
 func binary(encoded string) string {
 	decoded, err := base64.StdEncoding.DecodeString(encoded)
-	if err == nil && utf8.Valid(decoded) && !strings.ContainsRune(string(decoded), 0) {
+	if err == nil && utf8.Valid(decoded) && !bytes.ContainsRune(decoded, 0) {
 		return string(decoded)
 	}
 	return fmt.Sprintf("(%d bytes that are no text: --json has them in base64)", len(decoded))

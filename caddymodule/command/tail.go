@@ -101,7 +101,7 @@ func (c *call) tail(ctx context.Context, show func(json.RawMessage) error) error
 		})
 		switch {
 		case ctx.Err() != nil:
-			return nil // Ctrl-C is how it ends
+			return nil //nolint:nilerr // Ctrl-C is how it ends
 		case c.out.err != nil:
 			return c.out.err
 		case err != nil && (!connected || !isTransient(err)):
@@ -112,7 +112,7 @@ func (c *call) tail(ctx context.Context, show func(json.RawMessage) error) error
 			c.notes.say("The connection to Caddy has ended: looking for it again.")
 		}
 		if c.pause(ctx, wait) != nil {
-			return nil
+			return nil //nolint:nilerr // so is this
 		}
 		wait = min(2*wait, reconnectMost)
 	}

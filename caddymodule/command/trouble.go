@@ -66,7 +66,7 @@ func (e *unreachable) Unwrap() error { return e.cause }
 
 // unreachable says what to do when a request got no whole answer.
 func (c *client) unreachable(ctx context.Context, err error) error {
-	if context.Cause(ctx) == context.Canceled {
+	if errors.Is(context.Cause(ctx), context.Canceled) {
 		return context.Canceled
 	}
 	const find = "give the address of its admin API by --address, or its configuration file by --config"
