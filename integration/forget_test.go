@@ -41,11 +41,11 @@ func TestForgettingAnEvent(t *testing.T) {
 			req.Header.Set(header[0], header[1])
 		}
 		resp, answer := exchange(t, req)
-		var problem struct{ Error string }
+		var problem struct{ Detail, Error string }
 		if len(answer) > 0 && json.Unmarshal(answer, &problem) != nil {
 			t.Fatalf("the answer is not JSON: %q", answer)
 		}
-		return resp.StatusCode, problem.Error
+		return resp.StatusCode, problem.Detail + problem.Error // the latter is Caddy's own
 	}
 
 	const id = "a/b c.."
