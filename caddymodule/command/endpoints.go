@@ -93,7 +93,7 @@ func (c *call) endpointItem(item json.RawMessage) ([]cell, error) {
 		state(e.State),
 		{text: number(int(e.Pending))},
 		{text: orDash(c.when(e.LastSuccessAt))},
-		{text: strings.Join(e.Events, " ")},
+		{text: e.types()},
 		{text: e.URL},
 		{text: e.Reason},
 	}, nil

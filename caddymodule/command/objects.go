@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -69,9 +70,23 @@ func (a *attempt) outcome() string {
 	case a.Error != "":
 		return a.Error
 	case a.StatusCode > 0:
-		return fmt.Sprintf("%d in %s", a.StatusCode, a.Duration)
+		return fmt.Sprintf("%d in %s", a.StatusCode, a.took())
 	}
 	return a.Verdict
+}
+
+// took is how long it took, as precisely as people want to know.
+func (a *attempt) took() string {
+	d, err := time.ParseDuration(a.Duration)
+	if err != nil {
+		return a.Duration
+	}
+	for unit := time.Nanosecond; unit < time.Second; unit *= 10 {
+		if d < 1000*unit {
+			return d.Round(unit).String()
+		}
+	}
+	return d.Round(time.Second).String()
 }
 
 // answer is the status of an attempt; a dash when there was none.
@@ -111,6 +126,12 @@ type endpoint struct {
 	FailingSince  time.Time `json:"failing_since"`
 	Pending       int64
 	Secret        string // one that was made just now
+}
+
+// types are the event types that an endpoint gets: all of them unless it says
+// otherwise.
+func (e *endpoint) types() string {
+	return cmp.Or(strings.Join(e.Events, " "), "*")
 }
 
 type replay struct {

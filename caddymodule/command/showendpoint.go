@@ -18,7 +18,7 @@ func (c *call) endpoint(e *endpoint) {
 	f.add("Reason", e.Reason)
 	f.add("Paused until", c.moment(e.PausedUntil))
 	f.add("Pending", number(int(e.Pending)))
-	f.add("Events", strings.Join(e.Events, " "))
+	f.add("Events", e.types())
 	f.add("Filter", e.Filter)
 	f.add("Format", e.Format)
 	f.add("Headers", strings.Join(slices.Sorted(maps.Keys(e.Headers)), ", "))

@@ -72,7 +72,7 @@ func (c *call) attempts(history []attempt) {
 	for i := range history {
 		a := &history[i]
 		rows = append(rows, []cell{
-			{text: number(a.Number)}, {text: c.when(a.StartedAt)}, {text: a.Duration}, state(a.Verdict),
+			{text: number(a.Number)}, {text: c.when(a.StartedAt)}, {text: a.took()}, state(a.Verdict),
 			{text: a.answer()}, {text: a.RemoteAddr}, {text: a.Error},
 		})
 	}

@@ -34,7 +34,7 @@ type statusAnswer struct {
 	Running bool
 	Store   *struct {
 		Module string
-		Size   *uint64 `json:"size_bytes"`
+		Size   int64 `json:"size_bytes"`
 	}
 	Backlog *struct {
 		Pending int64
@@ -45,10 +45,12 @@ type statusAnswer struct {
 }
 
 type receiverStatus struct {
-	Name     string
-	Provider string
-	Seen     *int64
-	InFlight *int64 `json:"in_flight"`
+	Name       string
+	Provider   string
+	Seen       *int64
+	InFlight   *int64 `json:"in_flight"`
+	Forgotten  int64
+	Persisting bool
 }
 
 func showStatus(ctx context.Context, c *call) error {
@@ -78,8 +80,8 @@ func (c *call) showStatus(s *statusAnswer) {
 	}
 	if s.Store != nil {
 		store := s.Store.Module
-		if s.Store.Size != nil {
-			store += ", " + humanize.IBytes(*s.Store.Size)
+		if s.Store.Size > 0 {
+			store += ", " + humanize.IBytes(uint64(s.Store.Size))
 		}
 		f.add("Store", store)
 	}
@@ -102,10 +104,18 @@ func (c *call) showStatus(s *statusAnswer) {
 	}
 	t := &table{columns: []column{
 		{title: "RECEIVER"}, {title: "PROVIDER", optional: true}, {title: "SEEN", optional: true}, {title: "IN FLIGHT", optional: true},
+		{title: "FORGOTTEN", optional: true}, {title: "PERSISTS", optional: true},
 	}}
 	rows := make([][]cell, 0, len(s.Receivers))
 	for _, r := range s.Receivers {
-		rows = append(rows, []cell{{text: r.Name}, {text: r.Provider}, {text: orNothing(r.Seen)}, {text: orNothing(r.InFlight)}})
+		row := []cell{{text: r.Name}, {text: r.Provider}, {text: orNothing(r.Seen)}, {text: orNothing(r.InFlight)}, {}, {}}
+		if r.Forgotten > 0 { // before their time: there were too many
+			row[4] = cell{number(int(r.Forgotten)), yellow}
+		}
+		if r.Persisting {
+			row[5].text = "yes"
+		}
+		rows = append(rows, row)
 	}
 	c.out.write("\n")
 	t.rows(c.out, rows...)

@@ -8,7 +8,7 @@ import (
 func TestStatus(t *testing.T) {
 	r := newRig(t)
 	r.ok("GET status", `{"version":"v0.1.0","running":true,"store":{"module":"sqlite","size_bytes":12582912},"backlog":{"pending":12,"oldest_seconds":190.5},
-		"endpoints":{"inactive":0,"active":4,"disabled":1,"retired":2},"receivers":[{"name":"stripe","seen":10,"in_flight":0},{"name":"github"}]}`)
+		"endpoints":{"inactive":0,"active":4,"disabled":1,"retired":2},"receivers":[{"name":"stripe","provider":"stripe","seen":10,"in_flight":0,"persisting":true},{"name":"github","provider":"github, custom","forgotten":3}]}`)
 	r.wants(r.run("status"), result{Out: `
 Version    v0.1.0
 Sender     running
@@ -16,9 +16,9 @@ Store      sqlite, 12 MiB
 Backlog    12 deliveries are pending, the oldest for 3m
 Endpoints  4 active, 1 disabled, 2 retired
 
-RECEIVER  SEEN  IN FLIGHT
-stripe    10    0
-github
+RECEIVER  PROVIDER        SEEN  IN FLIGHT  FORGOTTEN  PERSISTS
+stripe    stripe          10    0                     yes
+github    github, custom                   3
 `[1:]})
 	r.ok("GET status", `{"version":"v0.1.0","running":true,"store":{"module":"sqlite"},"backlog":{"pending":0},"endpoints":{},"receivers":[]}`)
 	r.wants(r.run("status"), result{Out: `

@@ -17,7 +17,7 @@ const (
 
 	// reconnectAfter and reconnectMost are how long to wait before a stream is
 	// asked for again: it doubles.
-	reconnectAfter = 250 * time.Millisecond
+	reconnectAfter = 50 * time.Millisecond
 	reconnectMost  = 5 * time.Second
 )
 

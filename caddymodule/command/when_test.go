@@ -49,3 +49,14 @@ func TestParseTime(t *testing.T) {
 		}
 	}
 }
+
+func TestTook(t *testing.T) {
+	for in, want := range map[string]string{
+		"4.308171ms": "4.31ms", "999.6µs": "1ms", "12ms": "12ms", "110.5µs": "111µs", "1.23456789s": "1.23s", "30s": "30s",
+		"2m3.456s": "2m3s", "0s": "0s", "1d": "1d", "": "",
+	} {
+		if got := (&attempt{Duration: in}).took(); got != want {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+	}
+}
