@@ -35,6 +35,9 @@ func help(does string, more ...string) string {
 	return strings.Join(lines, "\n  ")
 }
 
+// groupID is how cobra knows these commands together.
+const groupID = "online"
+
 // AddTo adds the commands to `caddy webhooks`, with the flags that say where
 // the admin API is.
 func AddTo(parent *cobra.Command) {
@@ -69,7 +72,8 @@ func (set *commands) addTo(parent *cobra.Command) {
 	})
 	parent.Args = cobra.ArbitraryArgs
 	parent.RunE = group
-	parent.AddCommand(
+	parent.AddGroup(&cobra.Group{ID: groupID, Title: "Commands that ask a running Caddy:"})
+	for _, cmd := range []*cobra.Command{
 		set.status(),
 		set.endpoints(),
 		set.deliveries(),
@@ -79,7 +83,10 @@ func (set *commands) addTo(parent *cobra.Command) {
 		set.tail(),
 		set.test(),
 		set.forget(),
-	)
+	} {
+		cmd.GroupID = groupID
+		parent.AddCommand(cmd)
+	}
 }
 
 // needs are the arguments of a command: just these.

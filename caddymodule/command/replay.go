@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -67,7 +66,8 @@ func startReplay(ctx context.Context, c *call) error {
 	if sure, err := c.sure(ctx, r); !sure || err != nil {
 		return err
 	}
-	begun, answer, err := c.postReplay(ctx, r)
+	// Broken off here, nobody would know whether it has begun.
+	begun, answer, err := c.postReplay(context.WithoutCancel(ctx), r)
 	if err != nil {
 		return err
 	}
@@ -84,8 +84,12 @@ func startReplay(ctx context.Context, c *call) error {
 
 func (c *call) postReplay(ctx context.Context, r replayRequest) (*replay, json.RawMessage, error) {
 	var begun replay
-	// Counting goes through all that is selected.
-	answer, err := c.client.ask(ctx, request{method: http.MethodPost, path: "replays", body: r, slow: true}, &begun)
+	answer, err := c.client.ask(ctx, request{
+		method: http.MethodPost,
+		path:   "replays",
+		body:   r,
+		slow:   r.DryRun, // it counts all that is selected
+	}, &begun)
 	return &begun, answer, err
 }
 
@@ -234,13 +238,4 @@ func (set *commands) replayCancel() *cobra.Command {
 	}
 	jsonFlag(cmd, "Print the replay as JSON")
 	return cmd
-}
-
-// isTransient tells that an error may go away by itself, as at a reload.
-func isTransient(err error) bool {
-	if _, ok := errors.AsType[*unreachable](err); ok {
-		return true
-	}
-	r, ok := errors.AsType[*refusal](err)
-	return ok && r.status == http.StatusServiceUnavailable
 }

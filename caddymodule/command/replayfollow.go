@@ -17,6 +17,10 @@ const (
 	// pollPatience is how many times in a row that may fail, as it does while
 	// Caddy restarts.
 	pollPatience = 30
+
+	// notFoundPatience is the same for a replay that is not found, as it is not
+	// before a Caddy that starts has read its configuration.
+	notFoundPatience = 5
 )
 
 // follow shows the progress of a replay until it has ended.
@@ -33,7 +37,7 @@ func (c *call) follow(ctx context.Context, r *replay, answer json.RawMessage) er
 				continue
 			}
 		}
-		if failures++; !isTransient(err) || failures >= pollPatience {
+		if failures++; !isTransient(err) || failures >= pollPatience || isNotFound(err) && failures >= notFoundPatience {
 			p.end()
 			c.left(r)
 			if errors.Is(err, context.Canceled) {

@@ -91,13 +91,13 @@ func (c *call) newest(ctx context.Context, n int) ([]json.RawMessage, error) {
 // tail shows deliveries as they change, until the user has enough. When the
 // stream is lost, it looks for it again.
 func (c *call) tail(ctx context.Context, show func(json.RawMessage) error) error {
-	wait, lost := reconnectAfter, false
+	wait, lost, told := reconnectAfter, false, ""
 	for connected := false; ; {
 		err := c.stream(ctx, show, func() {
 			if lost {
 				c.notes.say("The connection is there again: what ended meanwhile is not shown.")
 			}
-			connected, lost, wait = true, false, reconnectAfter
+			connected, lost, wait, told = true, false, reconnectAfter, ""
 		})
 		switch {
 		case ctx.Err() != nil:
@@ -110,6 +110,9 @@ func (c *call) tail(ctx context.Context, show func(json.RawMessage) error) error
 		if !lost {
 			lost = true
 			c.notes.say("The connection to Caddy has ended: looking for it again.")
+		} else if err != nil && wait == reconnectMost && told != err.Error() {
+			told = err.Error() // it takes longer than a restart
+			c.notes.say("Still looking for it: %s", told)
 		}
 		if c.pause(ctx, wait) != nil {
 			return nil //nolint:nilerr // so is this

@@ -86,6 +86,16 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	return &unreachable{sentence, err}
 }
 
+// isTransient tells that an error may go away by itself, as it does when Caddy
+// reloads or restarts: for a moment its admin API is there, and nothing else.
+func isTransient(err error) bool {
+	if _, ok := errors.AsType[*unreachable](err); ok {
+		return true
+	}
+	r, ok := errors.AsType[*refusal](err)
+	return ok && (r.status == http.StatusServiceUnavailable || r.status == http.StatusNotFound)
+}
+
 // reason is the innermost of an error: connection refused, no such host.
 func reason(err error) string {
 	for {
