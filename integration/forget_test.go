@@ -107,14 +107,13 @@ func TestForgettingAnEvent(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"hooks", "unknown"}, `the receiver \"hooks\" does not remember an event \"unknown\"`},
-		{[]string{"others", "x"}, `there is no such receiver as \"others\"`},
-		{[]string{"hooks"}, "accepts 2 arg(s), received 1"},
-		{[]string{"hooks", ""}, "the receiver or the ID is empty"},
-		{[]string{"..", "..."}, `there is no such receiver as \"..\"`},
+		{[]string{"hooks", "unknown"}, `the receiver "hooks" does not remember an event "unknown"`},
+		{[]string{"others", "x"}, `there is no such receiver as "others"`},
+		{[]string{"hooks"}, "the ID is missing: write: caddy webhooks forget <receiver> <id>"},
+		{[]string{"hooks", ""}, "the ID is empty"},
+		{[]string{"..", "..."}, `there is no such receiver as ".."`},
 	} {
-		// The log escapes the quotes of the answer once more, or not.
-		if out, err := forget(tt.args...); err == nil || !strings.Contains(strings.ReplaceAll(out, `\\`, `\`), tt.says) && !strings.Contains(strings.ReplaceAll(out, `\\\"`, `\"`), tt.says) {
+		if out, err := forget(tt.args...); err == nil || !strings.Contains(out, tt.says) {
 			t.Errorf("forget %q: %v\n%s", tt.args, err, out)
 		}
 	}
