@@ -63,6 +63,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		forbidden []string
 	}{
 		{"webhook", []string{caddy, module + "/sender", module + "/receiver", module + "/caddymodule"}},
+		{"diagnose", []string{caddy, module + "/sender", module + "/receiver", module + "/caddymodule"}},
 		{"egress", []string{caddy, module + "/webhook", module + "/sender", module + "/receiver", module + "/caddymodule"}},
 		{"sender", []string{caddy, module + "/receiver", module + "/caddymodule"}},
 		{"receiver", []string{caddy, module + "/sender", module + "/caddymodule"}},

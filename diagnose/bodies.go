@@ -24,15 +24,23 @@ type variant struct {
 
 const rawRemedy = "Check the raw bytes of the body, as they were received, and pass on the same ones: before any JSON parser, template or logger has touched them."
 
-// maxVariants is how many bodies are tried.
-const maxVariants = 240
+// maxVariants is how many bodies are tried, and maxWritten how many bytes they
+// may have together.
+const (
+	maxVariants = 240
+	maxWritten  = 32 << 20
+)
 
 // variantsOf yields what the body may have been, each once, the likely ones
 // first.
 func variantsOf(body []byte, header http.Header) iter.Seq[variant] {
 	return func(yield func(variant) bool) {
 		seen := map[string]bool{string(body): true}
+		written := 0
 		give := func(v variant) bool {
+			if written += len(v.body); written > maxWritten {
+				return false
+			}
 			if len(v.body) > MaxBody+1024 || seen[string(v.body)] {
 				return true
 			}

@@ -134,14 +134,6 @@ func (e *Explanation) fail(name string, mistake Mistake, cause, remedy string) {
 	e.blame(mistake, cause, remedy)
 }
 
-// Refused is the explanation of a request that an error speaks for, which says
-// after its last colon what to do. The error must hold no secret.
-func Refused(mistake Mistake, name string, err error, remedy string) Explanation {
-	var e Explanation
-	e.fail(name, mistake, sentence(err.Error()), remedy)
-	return e
-}
-
 // sentence makes a sentence of a clause.
 func sentence(s string) string {
 	if s == "" {

@@ -167,14 +167,16 @@ func (r *Rule) otherTimes() []otherValue {
 		at = time.Time{}
 	}
 	if !at.IsZero() {
-		for other, text := range map[string]string{
-			"unix": strconv.FormatInt(at.Unix(), 10), "unix_ms": strconv.FormatInt(at.UnixMilli(), 10),
-			"unix_us": strconv.FormatInt(at.UnixMicro(), 10), "unix_ns": strconv.FormatInt(at.UnixNano(), 10),
-			"rfc3339": at.UTC().Format(time.RFC3339),
+		for _, other := range []struct{ form, text string }{
+			{"unix", strconv.FormatInt(at.Unix(), 10)},
+			{"unix_ms", strconv.FormatInt(at.UnixMilli(), 10)},
+			{"rfc3339", at.UTC().Format(time.RFC3339)},
+			{"unix_us", strconv.FormatInt(at.UnixMicro(), 10)},
+			{"unix_ns", strconv.FormatInt(at.UnixNano(), 10)},
 		} {
-			if text != r.Values.Timestamp {
-				add(text, &finding{mistake: MistakeTimestampForm,
-					cause:  fmt.Sprintf("The time was signed as %s, and sent as %s.", formNames[other], formNames[form]),
+			if other.text != r.Values.Timestamp {
+				add(other.text, &finding{mistake: MistakeTimestampForm,
+					cause:  fmt.Sprintf("The time was signed as %s, and sent as %s.", formNames[other.form], formNames[form]),
 					remedy: "Sign the timestamp as the very text that is sent: " + formNames[r.format()] + "."})
 			}
 		}

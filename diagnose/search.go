@@ -15,7 +15,7 @@ import (
 // the bytes that are signed in all of them.
 const (
 	maxTries  = 900
-	maxSigned = 64 << 20
+	maxSigned = 32 << 20
 )
 
 // hashes are those of HMAC, by the name of the algorithm, in the order in which

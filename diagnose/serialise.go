@@ -79,13 +79,13 @@ func readJSON(d *json.Decoder, depth int) (jsonValue, bool) {
 
 // style is how a program writes JSON.
 type style struct {
-	indent      string
-	newlines    bool
-	comma       string // between values on a line
-	colon       string
-	ascii       bool // characters beyond ASCII as \u
-	html        bool // <, > and & as \u, as Go does it
-	slashes     bool // / as \/, as PHP does it
+	indent   string
+	newlines bool
+	comma    string // between values on a line
+	colon    string
+	ascii    bool // characters beyond ASCII as \u
+	html     bool // <, > and & as \u, as Go does it
+	slashes  bool // / as \/, as PHP does it
 }
 
 // spacings are how programs lay JSON out.

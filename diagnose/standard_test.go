@@ -162,7 +162,9 @@ func TestStandardFindsMistakes(t *testing.T) {
 		{"no secret", "", func(m *message) { m.keys = nil }, diagnose.MistakeSecretUnusable, "no secret"},
 
 		{"signature in hex", "", func(m *message) { m.header.Set("webhook-signature", "v1,"+hex.EncodeToString(m.sum())) }, diagnose.MistakeSignatureForm, "in hex"},
-		{"signature in upper-case hex", "", func(m *message) { m.header.Set("webhook-signature", "v1,"+strings.ToUpper(hex.EncodeToString(m.sum()))) }, diagnose.MistakeSignatureForm, "upper-case hex"},
+		{"signature in upper-case hex", "", func(m *message) {
+			m.header.Set("webhook-signature", "v1,"+strings.ToUpper(hex.EncodeToString(m.sum())))
+		}, diagnose.MistakeSignatureForm, "upper-case hex"},
 		{"signature in base64url", "", func(m *message) {
 			for i := 0; !strings.ContainsAny(m.signature(), "+/"); i++ {
 				m.body = fmt.Sprintf(`{"i":%d}`, i)
@@ -170,7 +172,9 @@ func TestStandardFindsMistakes(t *testing.T) {
 			}
 			m.header.Set("webhook-signature", "v1,"+base64.URLEncoding.EncodeToString(m.sum()))
 		}, diagnose.MistakeSignatureForm, "base64url"},
-		{"signature without padding", "", func(m *message) { m.header.Set("webhook-signature", "v1,"+base64.RawStdEncoding.EncodeToString(m.sum())) }, diagnose.MistakeSignatureForm, "not written exactly"},
+		{"signature without padding", "", func(m *message) {
+			m.header.Set("webhook-signature", "v1,"+base64.RawStdEncoding.EncodeToString(m.sum()))
+		}, diagnose.MistakeSignatureForm, "not written exactly"},
 		{"wrong version", "", func(m *message) { m.header.Set("webhook-signature", "v2,"+m.signature()) }, diagnose.MistakeSignatureForm, "prefix"},
 		{"no version", "", func(m *message) { m.header.Set("webhook-signature", m.signature()) }, diagnose.MistakeSignatureForm, "prefix"},
 		{"v1=", "", func(m *message) { m.header.Set("webhook-signature", "v1="+m.signature()) }, diagnose.MistakeSignatureForm, "prefix"},

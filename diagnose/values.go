@@ -68,10 +68,11 @@ func (r *Rule) otherIDs() []otherValue {
 		EventID any `json:"event_id"`
 	}
 	if json.Unmarshal(r.Values.Body, &members) == nil {
-		for name, value := range map[string]any{"id": members.ID, "event_id": members.EventID} {
-			if text, ok := value.(string); ok && text != "" {
-				add(text, "the member "+name+" of the body")
-			}
+		if text, ok := members.ID.(string); ok && text != "" {
+			add(text, "the member id of the body")
+		}
+		if text, ok := members.EventID.(string); ok && text != "" {
+			add(text, "the member event_id of the body")
 		}
 	}
 	add(strings.ToLower(r.Values.ID), "the same in small letters")
