@@ -26,8 +26,8 @@ const (
 
 // addSecretFlags adds the flags that [readSecrets] reads.
 func addSecretFlags(cmd *cobra.Command) {
-	cmd.Flags().StringArray(secretFileFlag, nil, `File with a secret, or "-" for standard input; may be repeated`)
-	cmd.Flags().StringArray(secretEnvFlag, nil, "Environment variable with a secret; may be repeated")
+	cmd.Flags().StringArray(secretFileFlag, nil, "Read a secret from this `file`, or \"-\" for stdin; may be repeated")
+	cmd.Flags().StringArray(secretEnvFlag, nil, "Read a secret from the environment `variable` of this name; may be repeated")
 }
 
 // readSecrets reads the secrets that the flags name, those from files first,

@@ -9,7 +9,7 @@ import (
 
 // ErrOneWay is wrapped by the errors of [Config.Signing] about providers whose
 // signatures can be checked here and not made.
-var ErrOneWay = errors.New("its requests cannot be signed here")
+var ErrOneWay = errors.New("cannot be imitated")
 
 // Signing is the other side of the rules of a provider, for those who send
 // requests as the provider does. It reads a request exactly as the [Receiver]
@@ -50,7 +50,7 @@ func (c Config) Signing() (*Signing, error) {
 	case row.template != nil:
 		s.Template = *row.template
 	default:
-		return nil, fmt.Errorf("%w: provider %s %w: it signs by rules that no template can express; use another provider, or custom with a template", ErrConfig, row.Name, ErrOneWay)
+		return nil, fmt.Errorf("%w: provider %s %w: its signature is inside the body, or made by rules that no template can express; use another provider, or custom with a template", ErrConfig, row.Name, ErrOneWay)
 	}
 	check, err := schemeOptions{key: c.Key}.compileWith(&s.Template)
 	if err != nil {
