@@ -23,6 +23,9 @@ Works with the webhooks of a running Caddy, through its admin API.`,
 			cmd.AddCommand(forgetCommand())
 			cmd.AddCommand(secretCommand())
 			cmd.AddCommand(signCommand())
+			cmd.AddCommand(verifyCommand())
+			cmd.AddCommand(listenCommand())
+			cmd.AddCommand(doctorCommand())
 		},
 	})
 }
