@@ -62,6 +62,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		folder    string
 		forbidden []string
 	}{
+		{"diagnose", []string{caddy, module + "/sender", module + "/receiver", module + "/signer", module + "/caddymodule"}},
 		{"webhook", []string{caddy, module + "/sender", module + "/receiver", module + "/signer", module + "/caddymodule"}},
 		{"egress", []string{caddy, module + "/webhook", module + "/sender", module + "/receiver", module + "/caddymodule"}},
 		{"sender", []string{caddy, module + "/receiver", module + "/signer", module + "/caddymodule"}},

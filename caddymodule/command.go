@@ -27,6 +27,9 @@ the default address. What they print is for people, with --json for programs.`,
 			command.AddTo(cmd)
 			cmd.AddCommand(secretCommand())
 			cmd.AddCommand(signCommand())
+			cmd.AddCommand(verifyCommand())
+			cmd.AddCommand(listenCommand())
+			cmd.AddCommand(doctorCommand())
 		},
 	})
 }
