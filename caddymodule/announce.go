@@ -96,5 +96,19 @@ func (w whenStarted) Handle(context.Context, caddy.Event) error {
 	return nil
 }
 
-// Interface guard
-var _ caddyevents.Handler = whenStarted{}
+// whenStopping hears from Caddy that the app's configuration is about to be
+// stopped, before any of its apps is: the HTTP server may wait for streams that
+// end with this app.
+type whenStopping struct{ app *App }
+
+// Handle is called once, before the apps of the configuration are stopped.
+func (w whenStopping) Handle(context.Context, caddy.Event) error {
+	w.app.beginToEnd()
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddyevents.Handler = whenStarted{}
+	_ caddyevents.Handler = whenStopping{}
+)

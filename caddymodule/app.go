@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/settings"
 )
 
 func init() { caddy.RegisterModule(new(App)) }
@@ -53,6 +55,9 @@ type App struct {
 	engine   atomic.Pointer[engine] // set while acquired
 	started  chan struct{}          // closed when engine may be used
 	over     chan struct{}          // closed when this configuration has ended
+	ending   chan struct{}          // closed when it begins to end
+	endOnce  sync.Once              // closes ending
+	operator *settings.Handler      // what the admin endpoint serves
 }
 
 // StoreModule is what a module in the namespace `webhooks.stores` must be: it
@@ -82,6 +87,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.log = ctx.Slogger()
 	a.started = make(chan struct{})
 	a.over = make(chan struct{})
+	a.ending = make(chan struct{})
+	a.operator = &settings.Handler{Sender: a.senderFor, Operator: true, HideSecrets: true, Ending: a.ending, Logger: a.log}
 	if a.StoreRaw == nil {
 		a.store = &SQLite{}
 		if err := a.store.(*SQLite).Provision(ctx); err != nil {
@@ -110,7 +117,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.events = events.(*caddyevents.App)
-	return a.events.On("started", whenStarted{a})
+	return errors.Join(a.events.On("started", whenStarted{a}), a.events.On("stopping", whenStopping{a}))
 }
 
 // Validate checks the settings as a whole.
@@ -134,6 +141,7 @@ func (a *App) Start() error {
 // Stop takes the settings out of force. When no other configuration uses the
 // store, deliveries end, and those under way are given time to finish.
 func (a *App) Stop() error {
+	a.beginToEnd()
 	if e := a.engine.Load(); e != nil {
 		return e.detach(a)
 	}
@@ -144,6 +152,7 @@ func (a *App) Stop() error {
 func (a *App) Cleanup() error {
 	if a.over != nil && !isClosed(a.over) {
 		close(a.over)
+		a.beginToEnd()
 	}
 	e := a.engine.Swap(nil)
 	if e == nil {
@@ -154,6 +163,9 @@ func (a *App) Cleanup() error {
 	// all of them have started.
 	return errors.Join(e.detach(a), releaseEngine(a.store))
 }
+
+// beginToEnd lets go of the requests that would not end by themselves.
+func (a *App) beginToEnd() { a.endOnce.Do(func() { close(a.ending) }) }
 
 // configuredApp returns the app of the same configuration, for a handler that
 // is of no use without it; without says what it then lacks.

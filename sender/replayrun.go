@@ -64,8 +64,9 @@ func (s *Sender) stepReplay(ctx context.Context, j *replayJob) (goesOn bool, wai
 	}
 	now.running = true
 	if err := s.saveReplay(ctx, &now); err != nil {
-		// What was handed over is handed over again, which does no harm: it is
-		// under way, or a duplicate.
+		// What was handed over is handed over again. That does no harm while it
+		// is under way, and with fresh IDs; what has been delivered meanwhile is
+		// delivered once more, as a replay of delivered events asks for.
 		s.log.Error("a replay cannot go on; it is tried again", "replay", now.ID, "error", err, "in", replayRetryEvery)
 		return true, replayRetryEvery
 	}
@@ -117,12 +118,7 @@ func (s *Sender) replaySame(ctx context.Context, _ *replayJob, deliveries []Deli
 	if len(deliveries) == 0 {
 		return 0, nil
 	}
-	now := s.clock.Now()
-	overrides := make([]Override, len(deliveries))
-	for i, d := range deliveries {
-		overrides[i] = Override{Seq: d.Seq, EndpointID: d.EndpointID, Status: Pending, Due: now}
-	}
-	return s.deliverAgain(ctx, overrides)
+	return s.deliverAgain(ctx, deliveries)
 }
 
 // replayFresh publishes the events of deliveries again, each to its endpoint
