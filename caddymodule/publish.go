@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -12,12 +13,24 @@ import (
 
 func init() { caddy.RegisterModule(new(Publish)) }
 
-// Publish is the HTTP handler that applications post their events to. It
-// answers 202 with the event's ID once the event is on disk; delivering it is
-// then the business of the `webhooks` app, which must be configured.
+// Publish is the HTTP handler that makes events of requests. It answers 202 with
+// the event's ID once the event is on disk; delivering it is then the business of
+// the `webhooks` app, which must be configured.
 //
-// It does not ask who is calling: put it behind basic_auth, mutual TLS or an
-// address that only your applications can reach.
+// It does not ask who is calling: put it behind basic_auth, mutual TLS, an address
+// that only your applications can reach or, with `type`, `webhook_receive`.
+//
+// What of a request becomes an event is one of two things:
+//
+// - Without `type`, the body says it: `{"event", "data"}`, or
+// an array of these, as your application publishes them.
+//
+// - With `type`, the request is the event, with its bytes, its content type and
+// the `headers` that are kept of it, and an endpoint of the format `raw` gets it
+// so. It is a durable inbox for webhooks: a provider is answered at once, and the
+// application gets each of them when it is up. 503 with Retry-After tells the
+// provider that one could not be stored. When an ID was used for other content
+// before, a digest of the content is added to it, and nothing is lost.
 type Publish struct {
 	// How large a body may be, in bytes. Default: 1 MiB.
 	MaxSize int64 `json:"max_size,omitempty"`
@@ -28,7 +41,23 @@ type Publish struct {
 	// Default: the tenant in the body.
 	Tenant string `json:"tenant,omitempty"`
 
-	intake sender.Intake
+	// The type of the event that a request is as a whole; may hold placeholders,
+	// such as `github.{http.webhook.type}`. Letters become small, `/` and `:`
+	// become dots, and what else a type cannot hold becomes `_`. It must be among
+	// the `event_types` of the app. Default: the type that the body says.
+	Type string `json:"type,omitempty"`
+
+	// The ID of the event that a request is as a whole; may hold placeholders. What
+	// an ID cannot hold becomes `_`, and a digest is added then. When it is empty,
+	// one is made. Default: `{http.webhook.id}`, which `webhook_receive` sets.
+	ID string `json:"id,omitempty"`
+
+	// The headers of the request that are kept with the event, 8 KiB of them at
+	// most. `X-GitHub-*` stands for all that begin so. Credentials are never kept,
+	// and Content-Type and Content-Encoding always.
+	Headers []string `json:"headers,omitempty"`
+
+	serve func(http.ResponseWriter, *http.Request, caddyhttp.Handler) error
 }
 
 // CaddyModule returns the Caddy module information.
@@ -42,11 +71,29 @@ func (p *Publish) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	p.intake = sender.Intake{Sender: app.senderFor, MaxSize: p.MaxSize}
+	var tenant func(*http.Request) (string, bool)
 	if p.Tenant != "" {
-		p.intake.Tenant = tenantOf(p.Tenant)
+		tenant = tenantOf(p.Tenant)
+	}
+	switch {
+	case p.Type != "":
+		inbox, err := newInbox(app, p, tenant)
+		if err != nil {
+			return fmt.Errorf("webhook_publish: %w", err)
+		}
+		p.serve = terminal(inbox)
+	default:
+		p.serve = terminal(&sender.Intake{Sender: app.senderFor, MaxSize: p.MaxSize, Tenant: tenant})
 	}
 	return nil
+}
+
+// terminal is a handler after which no other one comes.
+func terminal(h http.Handler) func(http.ResponseWriter, *http.Request, caddyhttp.Handler) error {
+	return func(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
 }
 
 // Validate checks the settings.
@@ -54,13 +101,26 @@ func (p *Publish) Validate() error {
 	if p.MaxSize < 0 {
 		return fmt.Errorf("webhook_publish: max_size: %d is negative: write a size such as 1MiB", p.MaxSize)
 	}
+	if err := p.checkTogether(); err != nil {
+		return fmt.Errorf("webhook_publish: %w", err)
+	}
 	return nil
 }
 
+// checkTogether checks settings that depend on each other.
+func (p *Publish) checkTogether() error {
+	switch {
+	case p.Type == "" && p.ID != "":
+		return errors.New("id needs an event type, which says that the request itself is the event: write such as: webhook_publish github.{http.webhook.type}")
+	case p.Type == "" && len(p.Headers) > 0:
+		return errors.New("headers needs an event type, which says that the request itself is the event: write such as: webhook_publish github.{http.webhook.type}")
+	}
+	return (&sender.Inbox{Headers: p.Headers}).Validate()
+}
+
 // ServeHTTP publishes the event in the request. It never calls next.
-func (p *Publish) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	p.intake.ServeHTTP(w, r)
-	return nil
+func (p *Publish) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return p.serve(w, r, next)
 }
 
 // Interface guards
