@@ -27,6 +27,13 @@ func init() {
 //		max_size <size>
 //		tenant <tenant>
 //	}
+//
+//	webhook_publish [<matcher>] {
+//		from_response
+//		on_error refuse|pass
+//		max_size <size>
+//		tenant <tenant>
+//	}
 func (p *Publish) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
 	if d.NextArg() {
@@ -47,8 +54,12 @@ func (p *Publish) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return parseText(d, &p.ID)
 		case "headers":
 			return parseHeaderNames(d, &p.Headers)
+		case "from_response":
+			return parseFlag(d, &p.FromResponse)
+		case "on_error":
+			return parseText(d, &p.OnError)
 		}
-		return unknownWord(d, "webhook_publish", "max_size", "tenant", "id", "headers")
+		return unknownWord(d, "webhook_publish", "max_size", "tenant", "id", "headers", "from_response", "on_error")
 	}, "headers")
 	if err != nil {
 		return err
