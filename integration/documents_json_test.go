@@ -18,6 +18,7 @@ import (
 // their package.
 var configStructs = map[string][]string{
 	"../caddymodule": {"App", "SQLite", "Publish", "Settings", "Receive"},
+	"../signer":      {"Config"},
 	"../sender":      {"Config", "Endpoint", "Egress"},
 	"../receiver":    {"Config", "SourceRate", "Dedupe", "Template", "Place"},
 	"../webhook":     {"EventType", "Rate"},

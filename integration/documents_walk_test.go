@@ -278,8 +278,9 @@ func (w *walk) console(b block, text string) {
 			command += "\n" + line
 		}
 		expected := regexp.MustCompile(`(?s)\A` + pattern(strings.TrimSpace(want)) + `\z`)
+		var out string
 		matches := func() bool {
-			out, _ := w.run(command + "\n")
+			out, _ = w.run(command + "\n")
 			out = strings.TrimSpace(strings.ReplaceAll(out, "\r\n", "\n"))
 			if expected.MatchString(out) {
 				return true
@@ -289,7 +290,11 @@ func (w *walk) console(b block, text string) {
 			}
 			return false
 		}
-		waitFor(w.t, fmt.Sprintf("%s: %s to print\n%s", b, command, want), matches)
+		for deadline := time.Now().Add(time.Minute); !matches(); time.Sleep(100 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				w.t.Fatalf("%s: %s\nprints\n%s\nand not\n%s", b, command, out, want)
+			}
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ var directives = []struct{ name, heading, source string }{
 	{"endpoint", "endpoint", "{\n\twebhooks {\n\t\tendpoint crm https://crm.example.com {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
 	{"webhook_publish", "webhook_publish", ":80 {\n\twebhook_publish {\n\t\tnonsense\n\t}\n}\n"},
 	{"webhook_settings", "webhook_settings", ":80 {\n\twebhook_settings {\n\t\tnonsense\n\t}\n}\n"},
+	{"webhook_sign", "webhook_sign", ":80 {\n\twebhook_sign github {\n\t\tnonsense\n\t}\n}\n"},
 	{"webhook_receive", "webhook_receive", ":80 {\n\twebhook_receive github {\n\t\tnonsense\n\t}\n}\n"},
 	{"dedupe", "dedupe", ":80 {\n\twebhook_receive github {\n\t\tdedupe 24h {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
 	{"template", "template", ":80 {\n\twebhook_receive custom {\n\t\ttemplate {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
@@ -42,7 +43,8 @@ func TestDocumentedWords(t *testing.T) {
 			}
 		}
 		var documented []string
-		for _, m := range row.FindAllStringSubmatch(section, -1) {
+		_, table, _ := strings.Cut(section, "\n| word |")
+		for _, m := range row.FindAllStringSubmatch(table, -1) {
 			documented = append(documented, m[1])
 		}
 		for _, word := range words {
