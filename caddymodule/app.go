@@ -116,8 +116,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 // Validate checks the settings as a whole.
 func (a *App) Validate() error { return a.settings.Validate() }
 
-// Start opens the store, unless a running configuration has it open, and puts
-// the settings into force.
+// Start opens the store, unless a running configuration has it open. The
+// settings come into force when the configuration runs as a whole, or at once
+// when no other one uses the store.
 func (a *App) Start() error {
 	e, err := acquireEngine(a.store, a.settings, a.log)
 	if err != nil {
