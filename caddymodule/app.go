@@ -102,8 +102,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.settings, err = expandSender(a.Config, caddy.NewReplacer()); err != nil {
 		return err
 	}
-	if err := ctx.GetMetricsRegistry().Register(collector{a}); err != nil {
-		return fmt.Errorf("registering the metrics: %w", err)
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
 	}
 	events, err := ctx.App("events")
 	if err != nil {

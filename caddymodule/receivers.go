@@ -50,10 +50,7 @@ func (a *Receivers) Provision(ctx caddy.Context) error {
 	a.started = make(chan struct{})
 	a.over = make(chan struct{})
 	a.stop = make(chan struct{})
-	if err := ctx.GetMetricsRegistry().Register(receivedCollector{}); err != nil {
-		return fmt.Errorf("registering the metrics: %w", err)
-	}
-	return nil
+	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
 // add takes up a handler. Handlers of one name share what they remember, so
