@@ -45,6 +45,13 @@ func (n *announcer) remove(a *App) {
 	n.running = slices.DeleteFunc(n.running, func(other *App) bool { return other == a })
 }
 
+// hasApp tells whether any configuration runs as a whole.
+func (n *announcer) hasApp() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.running) > 0
+}
+
 // close ends waiting for an app.
 func (n *announcer) close() {
 	n.mu.Lock()
@@ -100,6 +107,7 @@ func (w whenStarted) Handle(context.Context, caddy.Event) error {
 		w.app.log.Error("the settings cannot be put into force: those before go on", slog.String("error", err.Error()))
 	}
 	e.announcer.add(w.app)
+	close(w.app.started)
 	return nil
 }
 

@@ -51,7 +51,7 @@ type App struct {
 	store    StoreModule
 	settings sender.Config          // Config with its placeholders replaced
 	engine   atomic.Pointer[engine] // set while acquired
-	started  chan struct{}          // closed when engine may be used
+	started  chan struct{}          // closed when this configuration runs as a whole
 	over     chan struct{}          // closed when this configuration has ended
 }
 
@@ -125,11 +125,7 @@ func (a *App) Start() error {
 		return err
 	}
 	a.engine.Store(e)
-	if err := e.attach(a); err != nil {
-		return err
-	}
-	close(a.started)
-	return nil
+	return e.attach(a)
 }
 
 // Stop takes the settings out of force. When no other configuration uses the
@@ -190,9 +186,10 @@ func awaitStart(ctx context.Context, started, over <-chan struct{}) {
 }
 
 // senderFor returns the sender for one request. Requests can come before the
-// app has started, because the HTTP server may start first, and after it has
-// ended, because a reload does not wait for them. Both are served all the same
-// when another configuration has the store open.
+// configuration runs as a whole, because the HTTP server may start first, and
+// after it has ended, or was rejected: Caddy's servers of both take requests
+// until they have stopped. These are served all the same when another
+// configuration has the store open, and else by the configuration in force.
 func (a *App) senderFor(ctx context.Context) (*sender.Sender, error) {
 	if s := a.available(); s != nil {
 		return s, nil
@@ -201,16 +198,31 @@ func (a *App) senderFor(ctx context.Context) (*sender.Sender, error) {
 	if s := a.available(); s != nil {
 		return s, nil
 	}
+	if s := senderInForce(); s != nil {
+		return s, nil
+	}
 	return nil, errNotRunning
 }
 
+// senderInForce is the sender of the configuration in force; nil when there is
+// none.
+func senderInForce() *sender.Sender {
+	module, err := caddy.ActiveContext().AppIfConfigured("webhooks")
+	if err != nil {
+		return nil
+	}
+	return module.(*App).available()
+}
+
 // available is the sender to be used now: this app's, or that of another
-// configuration on the same store; nil when there is none.
+// configuration on the same store; nil when there is none. A store that is open
+// only because a configuration is starting does not count: what is published
+// into it would wait for ever when the configuration is rejected.
 func (a *App) available() *sender.Sender {
 	if e := a.engine.Load(); e != nil && isClosed(a.started) {
 		return e.sender
 	}
-	if e := runningEngine(a.store); e != nil {
+	if e := runningEngine(a.store); e != nil && e.announcer.hasApp() {
 		return e.sender
 	}
 	return nil

@@ -49,11 +49,7 @@ func (sentCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect collects the metrics of the sender that is running.
 func (sentCollector) Collect(metrics chan<- prometheus.Metric) {
-	module, err := caddy.ActiveContext().AppIfConfigured("webhooks")
-	if err != nil {
-		return
-	}
-	if s := module.(*App).available(); s != nil {
+	if s := senderInForce(); s != nil {
 		s.Collector().Collect(metrics)
 	}
 }
