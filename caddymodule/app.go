@@ -53,7 +53,7 @@ type App struct {
 	store    StoreModule
 	settings sender.Config          // Config with its placeholders replaced
 	engine   atomic.Pointer[engine] // set while acquired
-	started  chan struct{}          // closed when engine may be used
+	started  chan struct{}          // closed when this configuration runs as a whole
 	over     chan struct{}          // closed when this configuration has ended
 	ending   chan struct{}          // closed when it begins to end
 	endOnce  sync.Once              // closes ending
@@ -109,8 +109,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.settings, err = expandSender(a.Config, caddy.NewReplacer()); err != nil {
 		return err
 	}
-	if err := ctx.GetMetricsRegistry().Register(collector{a}); err != nil {
-		return fmt.Errorf("registering the metrics: %w", err)
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
 	}
 	events, err := ctx.App("events")
 	if err != nil {
@@ -123,19 +123,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 // Validate checks the settings as a whole.
 func (a *App) Validate() error { return a.settings.Validate() }
 
-// Start opens the store, unless a running configuration has it open, and puts
-// the settings into force.
+// Start opens the store, unless a running configuration has it open. The
+// settings come into force when the configuration runs as a whole, or at once
+// when no other one uses the store.
 func (a *App) Start() error {
 	e, err := acquireEngine(a.store, a.settings, a.log)
 	if err != nil {
 		return err
 	}
 	a.engine.Store(e)
-	if err := e.attach(a); err != nil {
-		return err
-	}
-	close(a.started)
-	return nil
+	return e.attach(a)
 }
 
 // Stop takes the settings out of force. When no other configuration uses the
@@ -201,9 +198,10 @@ func awaitStart(ctx context.Context, started, over <-chan struct{}) {
 }
 
 // senderFor returns the sender for one request. Requests can come before the
-// app has started, because the HTTP server may start first, and after it has
-// ended, because a reload does not wait for them. Both are served all the same
-// when another configuration has the store open.
+// configuration runs as a whole, because the HTTP server may start first, and
+// after it has ended, or was rejected: Caddy's servers of both take requests
+// until they have stopped. These are served all the same when another
+// configuration has the store open, and else by the configuration in force.
 func (a *App) senderFor(ctx context.Context) (*sender.Sender, error) {
 	if s := a.available(); s != nil {
 		return s, nil
@@ -212,16 +210,31 @@ func (a *App) senderFor(ctx context.Context) (*sender.Sender, error) {
 	if s := a.available(); s != nil {
 		return s, nil
 	}
+	if s := senderInForce(); s != nil {
+		return s, nil
+	}
 	return nil, errNotRunning
 }
 
+// senderInForce is the sender of the configuration in force; nil when there is
+// none.
+func senderInForce() *sender.Sender {
+	module, err := caddy.ActiveContext().AppIfConfigured("webhooks")
+	if err != nil {
+		return nil
+	}
+	return module.(*App).available()
+}
+
 // available is the sender to be used now: this app's, or that of another
-// configuration on the same store; nil when there is none.
+// configuration on the same store; nil when there is none. A store that is open
+// only because a configuration is starting does not count: what is published
+// into it would wait for ever when the configuration is rejected.
 func (a *App) available() *sender.Sender {
 	if e := a.engine.Load(); e != nil && isClosed(a.started) {
 		return e.sender
 	}
-	if e := runningEngine(a.store); e != nil {
+	if e := runningEngine(a.store); e != nil && e.announcer.hasApp() {
 		return e.sender
 	}
 	return nil

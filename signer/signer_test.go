@@ -195,6 +195,10 @@ func TestBodies(t *testing.T) {
 			}
 		})
 	}
+	tunnel := &http.Request{Method: http.MethodConnect, Body: broken{errors.New("it was read")}, ContentLength: -1}
+	if err := s.Sign(tunnel); !errors.Is(err, signer.ErrRequest) || strings.Contains(err.Error(), "it was read") {
+		t.Errorf("a tunnel: %v", err)
+	}
 	body := &noted{Reader: strings.NewReader("{}")}
 	r := &http.Request{Method: http.MethodPost, Body: body, ContentLength: 2}
 	if sign(t, s, r); !body.closed || r.Header.Get("X-Hub-Signature-256") == "" {

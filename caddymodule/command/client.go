@@ -29,6 +29,9 @@ const (
 	// maxAnswer bounds an answer, in bytes: a page of deliveries, or an event
 	// with its data.
 	maxAnswer = 64 << 20
+
+	// maxRefusal is the same for an answer that is no success.
+	maxRefusal = 1 << 20
 )
 
 // client speaks with the admin API of a Caddy.
@@ -129,6 +132,20 @@ func (c *client) ask(ctx context.Context, r request, v any) (json.RawMessage, er
 
 // send makes a request and returns the answer, unless it is a refusal.
 func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
+	resp, err := c.try(ctx, r, c.browser)
+	// A Caddy that enforces the origin wants to see one. Another refuses what it
+	// does not know, such as localhost where it listens on all addresses, and
+	// takes requests without one, as they come from other programs.
+	if refused, ok := errors.AsType[*refusal](err); ok && refused.status == http.StatusForbidden && c.browser {
+		if again, err := c.try(ctx, r, false); err == nil {
+			return again, nil
+		}
+	}
+	return resp, err
+}
+
+// try makes a request, with an Origin or without.
+func (c *client) try(ctx context.Context, r request, origin bool) (*http.Response, error) {
 	target := c.origin + root + r.path
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
@@ -148,7 +165,7 @@ func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.browser {
+	if origin {
 		req.Header.Set("Origin", c.origin)
 	}
 	resp, err := c.http.Do(req)
@@ -159,7 +176,7 @@ func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	if err != nil {
 		return nil, c.unreachable(ctx, err)
 	}

@@ -177,3 +177,18 @@ func TestTrouble(t *testing.T) {
 		}
 	}
 }
+
+// TestOrigin sends the origin for a Caddy that enforces it, and does without for
+// one that does not know it.
+func TestOrigin(t *testing.T) {
+	r := newRig(t)
+	r.ok("GET status", `{"running":true}`)
+	for _, origin := range []string{"http://" + r.address, ""} {
+		r.origin = origin
+		if got := r.run("status"); got.Code != 0 {
+			t.Errorf("with %q: printed %+v", origin, got)
+		}
+	}
+	r.origin = "http://other"
+	r.wants(r.run("status"), result{Code: 1, Notes: "Error: client is not allowed to access from origin 'http://" + r.address + "'\n"})
+}

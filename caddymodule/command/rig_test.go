@@ -25,7 +25,8 @@ type rig struct {
 	t       *testing.T
 	address string
 	stdin   io.Reader
-	width   int // of the terminal; 0 for none
+	width   int    // of the terminal; 0 for none
+	origin  string // that is accepted
 
 	mu      sync.Mutex
 	answers map[string][]reply // by method and path below /webhooks/, with the query
@@ -53,6 +54,7 @@ func newRig(t *testing.T) *rig {
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
 	r.address = strings.TrimPrefix(server.URL, "http://")
+	r.origin = server.URL
 	return r
 }
 
@@ -82,8 +84,8 @@ func (r *rig) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.NotFound(w, req)
 		return
 	}
-	if req.Header.Get("Origin") != "http://"+r.address {
-		http.Error(w, `{"error": "client is not allowed to access from origin ''"}`, http.StatusForbidden)
+	if origin := req.Header.Get("Origin"); origin != r.origin {
+		http.Error(w, `{"error": "client is not allowed to access from origin '`+origin+`'"}`, http.StatusForbidden)
 		return
 	}
 	if len(body) > 0 && req.Header.Get("Content-Type") != "application/json" {
