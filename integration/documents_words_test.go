@@ -59,3 +59,45 @@ func TestDocumentedWords(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentedCommands compares docs/commands.md with `caddy webhooks`: each
+// command has a section, and each flag that the documents use is one of it.
+func TestDocumentedCommands(t *testing.T) {
+	c := newCaddy(t)
+	help := func(args ...string) string {
+		out, err := c.command(append(append([]string{"webhooks"}, args...), "--help")...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	commands := make(map[string]string)
+	for _, m := range regexp.MustCompile(`(?m)^  ([a-z]+)  +[A-Z]`).FindAllStringSubmatch(help(), -1) {
+		commands[m[1]] = help(m[1])
+	}
+	if len(commands) < 2 {
+		t.Fatalf("no commands found: %s", help())
+	}
+	page := readFile(t, "../docs/commands.md")
+	for name := range commands {
+		if !strings.Contains(page, "\n### "+name+"\n") {
+			t.Errorf("docs/commands.md has no section for %s", name)
+		}
+	}
+	used := regexp.MustCompile("caddy webhooks ([a-z]+)([^\n`|]*)")
+	flag := regexp.MustCompile(`\s--([a-z-]+)`)
+	for _, document := range documents(t) {
+		for _, m := range used.FindAllStringSubmatch(readFile(t, document), -1) {
+			text, known := commands[m[1]]
+			if !known {
+				t.Errorf("%s has caddy webhooks %s, which there is not", document, m[1])
+				continue
+			}
+			for _, f := range flag.FindAllStringSubmatch(m[2], -1) {
+				if !strings.Contains(text, "--"+f[1]) {
+					t.Errorf("%s: caddy webhooks %s has no flag --%s", document, m[1], f[1])
+				}
+			}
+		}
+	}
+}

@@ -16,12 +16,13 @@ import (
 // exampleEvent is the event of the README's curl command.
 const exampleEvent = `{"event":"conversation.created","data":{"id":"conv_123","status":"open","inbox_id":1,"contact_id":456}}`
 
-// exampleEndpoint is the endpoint that the README makes through the API.
+// exampleEndpoint is the endpoint that docs/settings.md makes through the API.
 const exampleEndpoint = `{"url":"http://localhost:8082/","events":["message.*"]}`
 
 // TestExampleShowsTheWholeWay runs Caddyfile.example as it stands, but for its
 // ports, publishes with the README's curl command, and finds the event, once,
-// in what the demo application prints. Then it makes the endpoint of the README.
+// in what the demo application prints. Then it makes the endpoint of
+// docs/settings.md.
 func TestExampleShowsTheWholeWay(t *testing.T) {
 	example, err := os.ReadFile(filepath.Join("..", "Caddyfile.example"))
 	if err != nil {
@@ -86,7 +87,7 @@ func TestExampleShowsTheWholeWay(t *testing.T) {
 	settings.want(200, "POST", "/api/replays", exampleReplay, nil)
 }
 
-// exampleReplay is the replay that the README counts through the API.
+// exampleReplay is the replay that docs/settings.md counts through the API.
 const exampleReplay = `{"statuses":["failed"],"dry_run":true}`
 
 // curl posts with curl -d, or, where curl is not installed, just as it does.
@@ -108,25 +109,18 @@ func curl(t *testing.T, url, data string) (status int, answer string) {
 	return status, string(out[:len(out)-3])
 }
 
-// TestReadmeNamesTheCommands guards the promise that the README's commands are
-// those that are tested.
-func TestReadmeNamesTheCommands(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	example, err := os.ReadFile(filepath.Join("..", "Caddyfile.example"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	curl := "curl -d '" + exampleEvent + "' localhost:8080/events"
-	for _, command := range []string{"go run ./caddymodule/caddy run --config Caddyfile.example", "go test ./...", curl,
-		"curl --json '" + exampleEndpoint + "' $api/endpoints", "curl --json '" + exampleReplay + "' $api/replays", "api=localhost:8080/settings/webhooks/api"} {
-		if !strings.Contains(string(readme), command) {
-			t.Errorf("the README does not have the command %s", command)
+// TestExampleNamesTheCommands guards that the example is run as the README says.
+func TestExampleNamesTheCommands(t *testing.T) {
+	readme, example := readFile(t, "../README.md"), readFile(t, "../Caddyfile.example")
+	for _, command := range []string{"go run ./caddymodule/caddy run --config Caddyfile.example", "curl -d '" + exampleEvent + "' localhost:8080/events"} {
+		if !strings.Contains(readme, command) || !strings.Contains(example, command) {
+			t.Errorf("the README or Caddyfile.example does not have the command %s", command)
 		}
 	}
-	if !strings.Contains(string(example), curl) {
-		t.Errorf("Caddyfile.example does not have the command %s", curl)
+	settings := readFile(t, "../docs/settings.md")
+	for _, body := range []string{exampleEndpoint, exampleReplay} {
+		if !strings.Contains(settings, "curl --json '"+body+"'") {
+			t.Errorf("docs/settings.md does not have the request %s", body)
+		}
 	}
 }
