@@ -25,11 +25,17 @@ the default address. What they print is for people, with --json for programs.`,
   $ caddy webhooks show dlv_1_ep_0192f0c1a2b37c4d8e5f60718293a4b5
   $ caddy webhooks tail`
 			command.AddTo(cmd)
-			cmd.AddCommand(secretCommand())
-			cmd.AddCommand(signCommand())
-			cmd.AddCommand(verifyCommand())
-			cmd.AddCommand(listenCommand())
-			cmd.AddCommand(doctorCommand())
+			cmd.AddGroup(&cobra.Group{ID: "alone", Title: "Commands that need no running Caddy:"})
+			for _, child := range []*cobra.Command{
+				doctorCommand(),
+				listenCommand(),
+				secretCommand(),
+				signCommand(),
+				verifyCommand(),
+			} {
+				child.GroupID = "alone"
+				cmd.AddCommand(child)
+			}
 		},
 	})
 }

@@ -63,10 +63,6 @@ type commands struct {
 }
 
 func (set *commands) addTo(parent *cobra.Command) {
-	f := parent.PersistentFlags()
-	f.String("address", "", "The `interface` of the admin API, if not the default")
-	f.StringP("config", "c", "", "Configuration `file` to find the admin API by (if --address is not used)")
-	f.StringP("adapter", "a", "", "`Name` of config adapter to apply (if --config is used)")
 	parent.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return end(cmd, newMisuse("%w", err))
 	})
@@ -85,8 +81,18 @@ func (set *commands) addTo(parent *cobra.Command) {
 		set.forget(),
 	} {
 		cmd.GroupID = groupID
+		addAdminFlags(cmd)
 		parent.AddCommand(cmd)
 	}
+}
+
+// addAdminFlags adds the flags that say where the admin API is. The parent does
+// not have them: some of its children ask no running Caddy.
+func addAdminFlags(cmd *cobra.Command) {
+	f := cmd.PersistentFlags()
+	f.String("address", "", "The `interface` of the admin API, if not the default")
+	f.StringP("config", "c", "", "Configuration `file` to find the admin API by (if --address is not used)")
+	f.StringP("adapter", "a", "", "`Name` of config adapter to apply (if --config is used)")
 }
 
 // needs are the arguments of a command: just these.

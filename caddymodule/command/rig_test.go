@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -121,7 +122,11 @@ func (r *rig) runWith(ctx context.Context, args ...string) result {
 	if r.stdin != nil {
 		caddy.SetIn(r.stdin)
 	}
-	caddy.SetArgs(append([]string{"webhooks", "--address", r.address}, args...))
+	whole := append([]string{"webhooks"}, args...)
+	if slices.ContainsFunc(webhooks.Commands(), func(child *cobra.Command) bool { return child.Name() == args[0] }) {
+		whole = slices.Insert(whole, 1, "--address", r.address)
+	}
+	caddy.SetArgs(whole)
 	code := codeOf(caddy.ExecuteContext(ctx))
 	return result{out.String(), notes.String(), code}
 }
