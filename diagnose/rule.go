@@ -28,6 +28,10 @@ type Rule struct {
 	// over a message. They are used where Secrets are not.
 	Public []func(message, signature []byte) bool
 
+	// Matched names the key that the signature was made with, such as
+	// "secret 2", where the check of the request has told; it may be empty.
+	Matched string
+
 	// Encoding is how a signature is written: hex, base64 or base64url.
 	Encoding string
 
@@ -74,6 +78,10 @@ const MaxBody = 1 << 20
 // Explain says why a request is refused. The verdict is what the check of the
 // request has given: nil when it is authentic, or one of the errors of package
 // webhook. Nothing that is found here changes it.
+//
+// Whoever may have requests explained could also have them checked: a signature
+// that is wrong, but for how it is written, is told to be right. So it is not
+// for the public.
 func (r *Rule) Explain(verdict error) Explanation {
 	e := Explanation{Verified: verdict == nil}
 	r.explainSecrets(&e)
@@ -84,7 +92,11 @@ func (r *Rule) Explain(verdict error) Explanation {
 
 	aboutTime := isAboutTime(verdict)
 	if verdict == nil || aboutTime {
-		e.add(checkMatch, true, "A signature was made with a configured key over exactly this content.")
+		matched := r.Matched
+		if matched == "" {
+			matched = "a configured key"
+		}
+		e.add(checkMatch, true, fmt.Sprintf("A signature was made with %s over exactly this content.", matched))
 		r.explainAge(&e, verdict)
 		return e
 	}
@@ -249,7 +261,10 @@ func (r *Rule) blameMissing(e *Explanation, verdict error) {
 	}
 	cause := fmt.Sprintf("There is no signature in %s.", r.Place)
 	remedy := "See that the sender has a secret for this endpoint, and that everything between the sender and here passes the header on."
-	if name := signatureLike(r.Header); name != "" {
+	if name := signatureLike(r.Header); r.isPlace(name) {
+		cause = fmt.Sprintf("What is in %s is not in the form that signatures have there.", r.Place)
+		remedy = "Compare it with the form that the scheme has, and see that the key is one for this kind of signature."
+	} else if name != "" {
 		cause = fmt.Sprintf("There is no signature in %s, but the header %s looks like one.", r.Place, name)
 		remedy = "Check that this is the sender you take it for, and that the provider in the configuration is its."
 	}

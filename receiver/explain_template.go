@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"github.com/manysends/caddy-webhooks/diagnose"
@@ -34,6 +35,9 @@ func (x *explaining) explainTemplate(s *templateScheme) diagnose.Explanation {
 				rule.Public = append(rule.Public, key)
 			}
 		}
+	}
+	if x.scheme != nil && (x.verdict == nil || isAboutTime(x.verdict)) {
+		rule.Matched = fmt.Sprintf("key %d of %d", x.proof.secret+1, len(x.cfg.Secrets))
 	}
 	if s.collectSignatures(c, x.in) == nil {
 		rule.Signatures = slices.Clone(c.signatures)
