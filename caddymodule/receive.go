@@ -106,6 +106,11 @@ func (h *Receive) provision(ctx caddy.Context) error {
 	return h.app.add(h)
 }
 
+// Validate checks the settings as they are once their placeholders have been
+// replaced. Caddy calls it; without it, it would call that of Config, to which
+// a placeholder is a secret that is written in the wrong way.
+func (h *Receive) Validate() error { return h.settings.Validate() }
+
 // open makes the receiver on what it remembers.
 func (h *Receive) open(state *receiver.State) error {
 	options := h.options
@@ -187,5 +192,6 @@ func setPlaceholders(r *http.Request, o receiver.Observation) {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Receive)(nil)
+	_ caddy.Validator             = (*Receive)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Receive)(nil)
 )
