@@ -40,6 +40,10 @@ type Rule struct {
 	Signatures []string
 	Place      string
 
+	// Repeated tells that there is more than one in a place that must have just
+	// one, so that none of them counts.
+	Repeated bool
+
 	// Header are the fields of the request, where signatures are looked for
 	// that are not in their place.
 	Header http.Header
@@ -85,7 +89,7 @@ const MaxBody = 1 << 20
 func (r *Rule) Explain(verdict error) Explanation {
 	e := Explanation{Verified: verdict == nil}
 	r.explainSecrets(&e)
-	r.explainSignature(&e, verdict)
+	r.explainSignature(&e)
 	r.explainID(&e)
 	r.explainTimestamp(&e, verdict)
 	r.explainLength(&e)
@@ -110,13 +114,13 @@ func isAboutTime(err error) bool {
 }
 
 // explainSignature says whether there is a signature.
-func (r *Rule) explainSignature(e *Explanation, verdict error) {
+func (r *Rule) explainSignature(e *Explanation) {
 	if n := len(r.Signatures); n > 0 {
 		e.add(checkSignature, true, fmt.Sprintf("There %s in %s.", counted(n, "signature"), r.Place))
 		return
 	}
 	text := fmt.Sprintf("There is no signature in %s.", r.Place)
-	if verdict != nil && strings.Contains(verdict.Error(), "more than once") {
+	if r.Repeated {
 		text = fmt.Sprintf("%s is there more than once.", capital(r.Place))
 	}
 	e.add(checkSignature, false, text)
@@ -183,9 +187,13 @@ func (r *Rule) explainMismatch(e *Explanation, verdict error) {
 		return
 	}
 	e.add(checkMatch, false, reasonOf(verdict))
+	if r.Repeated {
+		r.blameMissing(e)
+		return
+	}
 	found := newSearch(r).run()
 	if found == nil {
-		r.blameUnknown(e, verdict)
+		r.blameUnknown(e)
 		return
 	}
 	e.blame(found.mistake, found.cause, found.remedy)
@@ -211,14 +219,14 @@ func reasonOf(err error) string {
 }
 
 // blameUnknown says what is known when no guess was right.
-func (r *Rule) blameUnknown(e *Explanation, verdict error) {
+func (r *Rule) blameUnknown(e *Explanation) {
 	length, announced := contentLength(r.Header)
 	if len(r.Signatures) > 0 {
 		r.blameSecrets(e)
 	}
 	switch {
 	case len(r.Signatures) == 0:
-		r.blameMissing(e, verdict)
+		r.blameMissing(e)
 	case r.Values.ID == "" && r.signsID():
 		e.blame(MistakeIDMissing, fmt.Sprintf("The event ID is signed, and it is not in %s.", r.IDPlace),
 			"See that everything between the sender and here, such as a proxy or a queue, passes this header on.")
@@ -253,8 +261,8 @@ func (r *Rule) unknownRemedy() string {
 }
 
 // blameMissing says what is known of a signature that is not there.
-func (r *Rule) blameMissing(e *Explanation, verdict error) {
-	if verdict != nil && strings.Contains(verdict.Error(), "more than once") {
+func (r *Rule) blameMissing(e *Explanation) {
+	if r.Repeated {
 		e.blame(MistakeSignatureRepeated, fmt.Sprintf("%s is there more than once, so that it cannot be told which counts.", capital(r.Place)),
 			"See that nothing between the sender and here adds a header of this name.")
 		return

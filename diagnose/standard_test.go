@@ -180,7 +180,7 @@ func TestStandardFindsMistakes(t *testing.T) {
 		{"v1=", "", func(m *message) { m.header.Set("webhook-signature", "v1="+m.signature()) }, diagnose.MistakeSignatureForm, "prefix"},
 		{"joined by commas", "", func(m *message) {
 			m.header.Set("webhook-signature", "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,v1,"+m.signature())
-		}, diagnose.MistakeSignatureForm, "separator"},
+		}, diagnose.MistakeSignatureForm, "separates"},
 		{"truncated signature", "", func(m *message) { m.header.Set("webhook-signature", "v1,"+m.signature()[:32]) }, diagnose.MistakeSignatureTruncated, "its end is missing"},
 		{"in another header", "", func(m *message) {
 			m.header.Set("X-Signature", m.header.Get("webhook-signature"))

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -39,7 +40,9 @@ func (x *explaining) explainTemplate(s *templateScheme) diagnose.Explanation {
 	if x.scheme != nil && (x.verdict == nil || isAboutTime(x.verdict)) {
 		rule.Matched = fmt.Sprintf("key %d of %d", x.proof.secret+1, len(x.cfg.Secrets))
 	}
-	if s.collectSignatures(c, x.in) == nil {
+	err := s.collectSignatures(c, x.in)
+	rule.Repeated = errors.Is(err, errAmbiguous)
+	if err == nil {
 		rule.Signatures = slices.Clone(c.signatures)
 		// The first place that has one is where it was looked for with success.
 		for i := range s.signature {
