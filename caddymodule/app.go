@@ -110,6 +110,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.events = events.(*caddyevents.App)
+	if err := a.bindEventPublishers(); err != nil {
+		return err
+	}
 	return a.events.On("started", whenStarted{a})
 }
 
