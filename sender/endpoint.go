@@ -39,7 +39,8 @@ type Endpoint struct {
 	Secrets []string `json:"secrets,omitempty"`
 
 	// Format is the layout of the body: manysends, standard, cloudevents or
-	// raw. Default: manysends.
+	// raw, which sends what was published as it is, with its headers. Default:
+	// manysends.
 	Format webhook.Format `json:"format,omitempty"`
 
 	// Rate limits the attempts, retries included. Default: no limit.
