@@ -107,6 +107,11 @@ func (h *Receive) provision(ctx caddy.Context) error {
 	return h.app.add(h)
 }
 
+// Validate does nothing: Provision has checked the settings. It stands in front
+// of that of Config, which Caddy would call on settings whose placeholders are
+// not replaced, and which would refuse {env.WEBHOOK_SECRET} as a key.
+func (*Receive) Validate() error { return nil }
+
 // open makes the receiver on what it remembers.
 func (h *Receive) open(state *receiver.State) error {
 	rc, err := h.receiverOn(state, h.settings)
@@ -220,5 +225,6 @@ func setPlaceholders(r *http.Request, o receiver.Observation) {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Receive)(nil)
+	_ caddy.Validator             = (*Receive)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Receive)(nil)
 )
