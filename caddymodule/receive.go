@@ -107,10 +107,10 @@ func (h *Receive) provision(ctx caddy.Context) error {
 	return h.app.add(h)
 }
 
-// Validate does nothing: Provision has checked the settings. It stands in front
-// of that of Config, which Caddy would call on settings whose placeholders are
-// not replaced, and which would refuse {env.WEBHOOK_SECRET} as a key.
-func (*Receive) Validate() error { return nil }
+// Validate checks the settings as they are once their placeholders have been
+// replaced. Caddy calls it; without it, it would call that of Config, to which
+// a placeholder is a secret that is written in the wrong way.
+func (h *Receive) Validate() error { return h.settings.Validate() }
 
 // open makes the receiver on what it remembers.
 func (h *Receive) open(state *receiver.State) error {
