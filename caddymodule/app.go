@@ -117,6 +117,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.events = events.(*caddyevents.App)
+	if err := a.bindEventPublishers(); err != nil {
+		return err
+	}
 	return errors.Join(a.events.On("started", whenStarted{a}), a.events.On("stopping", whenStopping{a}))
 }
 

@@ -135,7 +135,10 @@ func parseEgress(d *caddyfile.Dispenser, e *sender.Egress) error {
 		case "allow":
 			args := d.RemainingArgs()
 			if len(args) == 0 {
-				return d.Err("allow needs at least one address, range or host name")
+				return d.Err("allow needs at least one value: name an address, a range or a host")
+			}
+			if err := notEmpty(d, word, args...); err != nil {
+				return err
 			}
 			e.Allow = append(e.Allow, args...)
 			return noBlock(d, word)
@@ -155,6 +158,9 @@ func (a *App) parseEndpoint(d *caddyfile.Dispenser) error {
 	}
 	if d.NextArg() {
 		return d.Errf("endpoint %s has an argument too many, %q: put further settings into a block", e.ID, d.Val())
+	}
+	if err := notEmpty(d, "endpoint", e.ID, e.URL); err != nil {
+		return err
 	}
 	for _, other := range a.Endpoints {
 		if other.ID == e.ID {
@@ -221,6 +227,9 @@ func parseHeader(d *caddyfile.Dispenser, headers *map[string]string) error {
 	var name, value string
 	if !d.AllArgs(&name, &value) {
 		return d.Err("header needs a name and a value: write: header Authorization \"Bearer {env.TOKEN}\"")
+	}
+	if err := notEmpty(d, "header", name, value); err != nil {
+		return err
 	}
 	if _, twice := (*headers)[name]; twice {
 		return d.Errf("header %s stands twice: keep one", name)

@@ -66,7 +66,7 @@ func parseReceive(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 // with the provider custom; see parseTemplate.
 func (h *Receive) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
-	if !d.NextArg() {
+	if !d.NextArg() || d.Val() == "" {
 		return d.Err("webhook_receive needs a provider: write: webhook_receive standard")
 	}
 	h.Provider = d.Val()

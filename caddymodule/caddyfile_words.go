@@ -34,10 +34,25 @@ func unknownWord(d *caddyfile.Dispenser, where string, words ...string) error {
 	return d.Errf("%s does not understand %q: use one of %s", where, d.Val(), strings.Join(words, ", "))
 }
 
-// noBlock refuses a block after a setting that takes none.
+// noBlock refuses a block after a setting that takes none, also an empty one.
 func noBlock(d *caddyfile.Dispenser, word string) error {
+	line := d.Line()
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		return d.Errf("%s takes no block, found %q: remove it", word, d.Val())
+	}
+	if d.Line() != line { // the brace that closes it
+		return d.Errf("%s takes no block: remove the braces", word)
+	}
+	return nil
+}
+
+// notEmpty refuses an argument that is empty, as one becomes whose placeholder
+// {$NAME} is not set.
+func notEmpty(d *caddyfile.Dispenser, word string, args ...string) error {
+	for _, s := range args {
+		if s == "" {
+			return d.Errf("%s has an empty value: set it, or remove it", word)
+		}
 	}
 	return nil
 }

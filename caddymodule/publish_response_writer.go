@@ -166,7 +166,7 @@ func (w *publishingWriter) FlushError() error {
 	if w.state != answerPassed {
 		return nil
 	}
-	return http.NewResponseController(w.ResponseWriterWrapper).Flush() //nolint:bodyclose // there is none
+	return http.NewResponseController(w.ResponseWriterWrapper).Flush()
 }
 
 // finish is called when the handlers after this one are done.

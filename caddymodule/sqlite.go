@@ -66,15 +66,14 @@ func (s *SQLite) Open(_ context.Context, log *slog.Logger) (sender.Store, error)
 func (s *SQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the module's name
 	if d.NextArg() {
-		s.Path = d.Val()
+		if s.Path = d.Val(); s.Path == "" {
+			return d.Err("store sqlite has an empty path: set it, or leave it out for the default")
+		}
 	}
 	if d.NextArg() {
 		return d.Errf("store sqlite has an argument too many, %q: write: store sqlite <path>", d.Val())
 	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		return d.Errf("store sqlite takes no block, found %q: write: store sqlite <path>", d.Val())
-	}
-	return nil
+	return noBlock(d, "store sqlite")
 }
 
 // Interface guards

@@ -75,7 +75,7 @@ func (v *variant) finding(received []byte) *finding {
 // where says where a body of some length differs.
 func (d *Difference) where(length int) string {
 	switch {
-	case d.Start == d.End && d.Start == length:
+	case d.Start == length:
 		return fmt.Sprintf("at its end, behind byte %d", length)
 	case d.Start == d.End:
 		return fmt.Sprintf("before byte %d, where something is missing", d.Start+1)

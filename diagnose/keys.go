@@ -186,10 +186,7 @@ func (r *Rule) explainSecrets(e *Explanation) {
 		return
 	}
 	for i, s := range r.Secrets {
-		name := "The secret"
-		if len(r.Secrets) > 1 {
-			name = fmt.Sprintf("Secret %d", i+1)
-		}
+		name := r.secretName(i)
 		if what := foreignKind(s); what != "" && !e.Verified {
 			e.add(checkSecret, false, fmt.Sprintf("%s is %s, not the secret of a webhook.", name, what))
 			continue
@@ -215,14 +212,23 @@ func foreignKind(s string) string {
 
 // blameSecrets blames secrets that cannot be ones of a webhook.
 func (r *Rule) blameSecrets(e *Explanation) {
-	for _, c := range e.Checks {
-		if c.Name == checkSecret && !c.OK {
-			mistake := MistakeSecretUnusable
-			if strings.Contains(c.Text, " is a") {
-				mistake = MistakeSecretKind
-			}
-			e.blame(mistake, c.Text, "Give the signing secret that the sender shows for exactly this endpoint, as it is shown.")
+	const remedy = "Give the signing secret that the sender shows for exactly this endpoint, as it is shown."
+	for i, s := range r.Secrets {
+		if what := foreignKind(s); what != "" {
+			e.blame(MistakeSecretKind, fmt.Sprintf("%s is %s, not the secret of a webhook.", r.secretName(i), what), remedy)
+			return
+		}
+		if _, ok := readAs(s, r.Key); !ok || s == "" {
+			e.blame(MistakeSecretUnusable, fmt.Sprintf("%s cannot be read as %s.", r.secretName(i), meaningOf(r.Key)), remedy)
 			return
 		}
 	}
+}
+
+// secretName is what a secret is called.
+func (r *Rule) secretName(i int) string {
+	if len(r.Secrets) == 1 {
+		return "The secret"
+	}
+	return fmt.Sprintf("Secret %d", i+1)
 }

@@ -183,8 +183,8 @@ func (r *Rule) otherTimes() []otherValue {
 	}
 	if form == "unix" {
 		for half := 1; half <= 28; half++ {
-			for _, sign := range []time.Duration{1, -1} {
-				off := sign * time.Duration(half) * 30 * time.Minute
+			for _, halves := range []int{half, -half} {
+				off := time.Duration(halves) * (30 * time.Minute)
 				add(strconv.FormatInt(at.Add(off).Unix(), 10), differentTime(r, off))
 			}
 		}

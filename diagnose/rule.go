@@ -28,6 +28,10 @@ type Rule struct {
 	// over a message. They are used where Secrets are not.
 	Public []func(message, signature []byte) bool
 
+	// Matched names the key that the signature was made with, such as
+	// "secret 2", where the check of the request has told; it may be empty.
+	Matched string
+
 	// Encoding is how a signature is written: hex, base64 or base64url.
 	Encoding string
 
@@ -35,6 +39,10 @@ type Rule struct {
 	// where it looks, such as "the header X-Signature".
 	Signatures []string
 	Place      string
+
+	// Repeated tells that there is more than one in a place that must have just
+	// one, so that none of them counts.
+	Repeated bool
 
 	// Header are the fields of the request, where signatures are looked for
 	// that are not in their place.
@@ -74,17 +82,25 @@ const MaxBody = 1 << 20
 // Explain says why a request is refused. The verdict is what the check of the
 // request has given: nil when it is authentic, or one of the errors of package
 // webhook. Nothing that is found here changes it.
+//
+// Whoever may have requests explained could also have them checked: a signature
+// that is wrong, but for how it is written, is told to be right. So it is not
+// for the public.
 func (r *Rule) Explain(verdict error) Explanation {
 	e := Explanation{Verified: verdict == nil}
 	r.explainSecrets(&e)
-	r.explainSignature(&e, verdict)
+	r.explainSignature(&e)
 	r.explainID(&e)
 	r.explainTimestamp(&e, verdict)
 	r.explainLength(&e)
 
 	aboutTime := isAboutTime(verdict)
 	if verdict == nil || aboutTime {
-		e.add(checkMatch, true, "A signature was made with a configured key over exactly this content.")
+		matched := r.Matched
+		if matched == "" {
+			matched = "a configured key"
+		}
+		e.add(checkMatch, true, fmt.Sprintf("A signature was made with %s over exactly this content.", matched))
 		r.explainAge(&e, verdict)
 		return e
 	}
@@ -98,13 +114,13 @@ func isAboutTime(err error) bool {
 }
 
 // explainSignature says whether there is a signature.
-func (r *Rule) explainSignature(e *Explanation, verdict error) {
+func (r *Rule) explainSignature(e *Explanation) {
 	if n := len(r.Signatures); n > 0 {
 		e.add(checkSignature, true, fmt.Sprintf("There %s in %s.", counted(n, "signature"), r.Place))
 		return
 	}
 	text := fmt.Sprintf("There is no signature in %s.", r.Place)
-	if verdict != nil && strings.Contains(verdict.Error(), "more than once") {
+	if r.Repeated {
 		text = fmt.Sprintf("%s is there more than once.", capital(r.Place))
 	}
 	e.add(checkSignature, false, text)
@@ -171,9 +187,13 @@ func (r *Rule) explainMismatch(e *Explanation, verdict error) {
 		return
 	}
 	e.add(checkMatch, false, reasonOf(verdict))
+	if r.Repeated {
+		r.blameMissing(e)
+		return
+	}
 	found := newSearch(r).run()
 	if found == nil {
-		r.blameUnknown(e, verdict)
+		r.blameUnknown(e)
 		return
 	}
 	e.blame(found.mistake, found.cause, found.remedy)
@@ -199,14 +219,14 @@ func reasonOf(err error) string {
 }
 
 // blameUnknown says what is known when no guess was right.
-func (r *Rule) blameUnknown(e *Explanation, verdict error) {
+func (r *Rule) blameUnknown(e *Explanation) {
 	length, announced := contentLength(r.Header)
 	if len(r.Signatures) > 0 {
 		r.blameSecrets(e)
 	}
 	switch {
 	case len(r.Signatures) == 0:
-		r.blameMissing(e, verdict)
+		r.blameMissing(e)
 	case r.Values.ID == "" && r.signsID():
 		e.blame(MistakeIDMissing, fmt.Sprintf("The event ID is signed, and it is not in %s.", r.IDPlace),
 			"See that everything between the sender and here, such as a proxy or a queue, passes this header on.")
@@ -241,15 +261,18 @@ func (r *Rule) unknownRemedy() string {
 }
 
 // blameMissing says what is known of a signature that is not there.
-func (r *Rule) blameMissing(e *Explanation, verdict error) {
-	if verdict != nil && strings.Contains(verdict.Error(), "more than once") {
+func (r *Rule) blameMissing(e *Explanation) {
+	if r.Repeated {
 		e.blame(MistakeSignatureRepeated, fmt.Sprintf("%s is there more than once, so that it cannot be told which counts.", capital(r.Place)),
 			"See that nothing between the sender and here adds a header of this name.")
 		return
 	}
 	cause := fmt.Sprintf("There is no signature in %s.", r.Place)
 	remedy := "See that the sender has a secret for this endpoint, and that everything between the sender and here passes the header on."
-	if name := signatureLike(r.Header); name != "" {
+	if name := signatureLike(r.Header); r.isPlace(name) {
+		cause = fmt.Sprintf("What is in %s is not in the form that signatures have there.", r.Place)
+		remedy = "Compare it with the form that the scheme has, and see that the key is one for this kind of signature."
+	} else if name != "" {
 		cause = fmt.Sprintf("There is no signature in %s, but the header %s looks like one.", r.Place, name)
 		remedy = "Check that this is the sender you take it for, and that the provider in the configuration is its."
 	}

@@ -142,8 +142,7 @@ func serialisations(body []byte) iter.Seq[variant] {
 			return
 		}
 		write := func(v *jsonValue, s style, what string) bool {
-			end := ""
-			for _, end = range []string{"", "\n"} {
+			for _, end := range []string{"", "\n"} {
 				if !yield(variant{append(s.append(nil, v, 0), end...), MistakeBodyReserialised,
 					"The body is not what was signed, but the same JSON written anew; what was signed is " + what + ".", rawRemedy}) {
 					return false

@@ -200,7 +200,10 @@ func (c *candidate) finding(r *Rule) *finding {
 		f.cause = "The signature is right, but it is in the header " + shown(c.header) + ", and it is expected in " + r.Place + "."
 		f.remedy = "Send it where it is expected, or describe a sender of your own with the header " + shown(c.header) + "."
 	case MistakeSignatureForm:
-		f.cause = "The signature is right, but not written as it should be: it is in " + c.how + " or has another prefix or separator, and " + r.Encoding + " is expected in " + r.Place + "."
+		f.cause = "The signature is right, but not written as it should be: it is in " + c.how + ", and " + r.Encoding + " is expected in " + r.Place + "."
+		if c.how == r.Encoding {
+			f.cause = "The signature is right, but not written as it should be: what stands before it or separates it in " + r.Place + " is another prefix than expected."
+		}
 		f.remedy = "Write it exactly as the scheme has it, with its prefix and in " + r.Encoding + ", separated as it says."
 	default:
 		f.mistake = MistakeSignatureForm

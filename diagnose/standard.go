@@ -27,7 +27,7 @@ const (
 // request with those of the keys that can be read.
 func Standard(keys []string, header http.Header, body []byte, now time.Time, tolerance time.Duration) Explanation {
 	s := readStandard(keys)
-	_, verdict := webhook.Verify(s.verifiers, header, body, now, tolerance)
+	verified, verdict := webhook.Verify(s.verifiers, header, body, now, tolerance)
 
 	rule := &Rule{
 		Algorithm:       "hmac-sha256",
@@ -51,6 +51,9 @@ func Standard(keys []string, header http.Header, body []byte, now time.Time, tol
 			rule.Algorithm = "ed25519"
 		}
 	}
+	if verified.ID != "" { // the signature is right, whatever its age
+		rule.Matched = s.names[verified.Key]
+	}
 	e := Explanation{Verified: verdict == nil}
 	if len(s.refused) > 0 {
 		for _, text := range s.refused {
@@ -67,11 +70,29 @@ func Standard(keys []string, header http.Header, body []byte, now time.Time, tol
 	}
 	inner.Checks = append(e.Checks, inner.Checks...)
 	bodySignature(&inner, s, body, verdict)
-	if inner.Mistake == MistakeUnknown && len(s.refused) > 0 {
+	missing := inner.Mistake == MistakeSignatureMissing && only(header[webhook.HeaderSignature]) != ""
+	if missing {
+		inner.blameVersion(header, len(s.public) > 0 && len(s.shared) == 0)
+	}
+	if len(s.refused) > 0 && (inner.Mistake == MistakeUnknown || missing && len(s.verifiers) == 0) {
 		inner.Mistake, inner.Cause = s.mistake, s.refused[0]
 		inner.Remedy = "Give the secret of this endpoint as it is shown: whsec_ and base64."
 	}
 	return inner
+}
+
+// blameVersion says that all signatures are of a version that no key is for.
+func (e *Explanation) blameVersion(header http.Header, public bool) {
+	other, kind, want := versionPublic, "Ed25519", "verifying key (whpk_)"
+	if public {
+		other, kind, want = versionShared, "HMAC", "secret (whsec_)"
+	}
+	if len(elements(header[webhook.HeaderSignature], other)) == 0 {
+		return
+	}
+	e.Mistake = MistakeSecretKind
+	e.Cause = fmt.Sprintf("The signature is of the version %s (%s), and none of the keys given is for that.", other, kind)
+	e.Remedy = fmt.Sprintf("Give the %s of the sender, or have it sign with the key that you have.", want)
 }
 
 // standardContent is what Standard Webhooks signs.
@@ -85,6 +106,7 @@ func standardContent(v Values) ([]byte, error) {
 // standardKeys are keys that were read.
 type standardKeys struct {
 	verifiers []webhook.Verifier
+	names     []string // of the verifiers
 	secrets   []*webhook.Secret
 	shared    []string // the secrets as they were given, also those that cannot be read
 	public    []func(message, signature []byte) bool
@@ -116,6 +138,7 @@ func readStandard(keys []string) *standardKeys {
 			continue
 		}
 		s.verifiers = append(s.verifiers, key)
+		s.names = append(s.names, fmt.Sprintf("key %d of %d", i+1, len(keys)))
 		switch k := key.(type) {
 		case *webhook.Secret:
 			s.secrets = append(s.secrets, k)

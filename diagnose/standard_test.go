@@ -180,7 +180,7 @@ func TestStandardFindsMistakes(t *testing.T) {
 		{"v1=", "", func(m *message) { m.header.Set("webhook-signature", "v1="+m.signature()) }, diagnose.MistakeSignatureForm, "prefix"},
 		{"joined by commas", "", func(m *message) {
 			m.header.Set("webhook-signature", "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,v1,"+m.signature())
-		}, diagnose.MistakeSignatureForm, "separator"},
+		}, diagnose.MistakeSignatureForm, "separates"},
 		{"truncated signature", "", func(m *message) { m.header.Set("webhook-signature", "v1,"+m.signature()[:32]) }, diagnose.MistakeSignatureTruncated, "its end is missing"},
 		{"in another header", "", func(m *message) {
 			m.header.Set("X-Signature", m.header.Get("webhook-signature"))
@@ -291,6 +291,89 @@ func checkExplanation(t *testing.T, keys []string, e diagnose.Explanation) {
 	}
 	if !failed {
 		t.Errorf("no check failed: %+v", e.Checks)
+	}
+}
+
+// TestStandardPublicKeys guards that Ed25519 signatures are explained as well.
+func TestStandardPublicKeys(t *testing.T) {
+	key, err := webhook.GenerateSigningKey(bytes.NewReader(bytes.Repeat([]byte{7}, 64)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := func(body string) *message {
+		m := newMessage(body)
+		m.keys = []string{otherKey, key.VerifyingKey().String()}
+		webhook.SetHeaders(m.header, []webhook.Signer{key}, eventID, signedAt, []byte(body))
+		return m
+	}
+	tests := []struct {
+		name    string
+		spoil   func(m *message)
+		mistake diagnose.Mistake
+	}{
+		{"right", func(*message) {}, ""},
+		{"newline", func(m *message) { m.body += "\n" }, diagnose.MistakeBodyNewline},
+		{"indented", func(m *message) { m.body = indented(m.body, "  ") }, diagnose.MistakeBodyReserialised},
+		{"seconds off", func(m *message) { m.header.Set("webhook-timestamp", "1709634601") }, diagnose.MistakeTimestampDifferent},
+		{"wrong version", func(m *message) {
+			m.header.Set("webhook-signature", strings.Replace(m.header.Get("webhook-signature"), "v1a,", "v1,", 1))
+			m.keys = m.keys[1:]
+		}, diagnose.MistakeSignatureForm},
+		{"the private key", func(m *message) { m.keys = []string{key.Reveal()} }, diagnose.MistakeSecretKind},
+		{"a secret alone", func(m *message) { m.keys = m.keys[:1] }, diagnose.MistakeSecretKind},
+		{"another key", func(m *message) { m.keys = []string{"whpk_" + base64.StdEncoding.EncodeToString(make([]byte, 32))} }, diagnose.MistakeUnknown},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := signed(plainBody)
+			tt.spoil(m)
+			e := m.explain()
+			if e.Verified != (tt.mistake == "") || e.Mistake != tt.mistake {
+				t.Errorf("verified %v, mistake %q, want %q: %s", e.Verified, e.Mistake, tt.mistake, e.Cause)
+			}
+			checkExplanation(t, []string{key.Reveal()}, e)
+		})
+	}
+}
+
+// TestStandardNamesKey guards that it is told which key has signed, also when
+// another one cannot be read.
+func TestStandardNamesKey(t *testing.T) {
+	m := newMessage(plainBody)
+	m.keys = []string{"nonsense", otherKey, secret}
+	e := m.explain()
+	told := false
+	for _, c := range e.Checks {
+		told = told || strings.Contains(c.Text, "key 3 of 3")
+	}
+	if !e.Verified || !told {
+		t.Errorf("verified %v: %+v", e.Verified, e.Checks)
+	}
+}
+
+// TestStandardIsNoOracle guards that nobody finds a signature piece by piece: a
+// right beginning that could be found by trying is not told from a wrong one.
+func TestStandardIsNoOracle(t *testing.T) {
+	for length := 2; length < 22; length += 2 {
+		m := newMessage(plainBody)
+		m.header.Set("webhook-signature", "v1,"+m.signature()[:length])
+		right := m.explain()
+		m.header.Set("webhook-signature", "v1,"+strings.Repeat("A", length))
+		if diff := cmp.Diff(m.explain(), right); diff != "" {
+			t.Errorf("the first %d characters are told (-wrong +right):\n%s", length, diff)
+		}
+	}
+}
+
+// TestStandardBoundsBody guards that a body that is too large is not searched.
+func TestStandardBoundsBody(t *testing.T) {
+	m := newMessage(strings.Repeat("x", diagnose.MaxBody+1))
+	if e := m.explain(); !e.Verified {
+		t.Errorf("a large authentic body: %+v", e)
+	}
+	m.body += "\n"
+	if e := m.explain(); e.Mistake != diagnose.MistakeUnknown || !strings.Contains(e.Cause, "too large") {
+		t.Errorf("a large wrong body: %+v", e)
 	}
 }
 

@@ -1,12 +1,9 @@
 package integration
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -25,19 +22,12 @@ type ran struct {
 	code       int
 }
 
-// runs runs a command to its end, with what comes in at stdin.
+// runs runs a command of `caddy webhooks` to its end, with what comes in at
+// stdin.
 func (c *caddy) runs(stdin string, args ...string) ran {
 	c.t.Helper()
-	var out, notes bytes.Buffer
-	cmd := c.command(append([]string{"webhooks"}, args...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &notes
-	err := cmd.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
-		c.t.Fatal(err)
-	} else if ok {
-		return ran{out.String(), notes.String(), exit.ExitCode()}
-	}
-	return ran{out.String(), notes.String(), 0}
+	out, notes, code := c.run(stdin, append([]string{"webhooks"}, args...)...)
+	return ran{out, notes, code}
 }
 
 // put writes a file into the home.

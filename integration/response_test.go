@@ -135,7 +135,7 @@ func upgrade(t *testing.T, site string) {
 		t.Fatal(err)
 	}
 	reader := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(reader, nil) //nolint:bodyclose // 101 has none
+	resp, err := http.ReadResponse(reader, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,7 +116,7 @@ type Dedupe struct {
 	Capacity int `json:"capacity,omitempty"`
 
 	// CapacityBytes bounds the memory of processed event IDs instead, in
-	// bytes. Only one of the two may be set.
+	// bytes. Only one of the two may be set. Default: Capacity bounds it.
 	CapacityBytes int64 `json:"capacity_bytes,omitempty"`
 
 	// Persist is a file in which processed event IDs are kept over a restart.

@@ -51,6 +51,7 @@ type explaining struct {
 	scheme   scheme // nil if a secret cannot be read
 	maxSize  int64
 	in       *inbound
+	proof    proof
 	verdict  error
 }
 
@@ -141,7 +142,7 @@ func (x *explaining) inflate(e *diagnose.Explanation) {
 // verify checks the request as a receiver does.
 func (x *explaining) verify() {
 	if x.scheme != nil {
-		_, x.verdict = x.scheme.verify(x.in.request.Context(), x.in)
+		x.proof, x.verdict = x.scheme.verify(x.in.request.Context(), x.in)
 	}
 }
 

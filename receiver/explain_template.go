@@ -2,6 +2,8 @@ package receiver
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/manysends/caddy-webhooks/diagnose"
@@ -35,7 +37,12 @@ func (x *explaining) explainTemplate(s *templateScheme) diagnose.Explanation {
 			}
 		}
 	}
-	if s.collectSignatures(c, x.in) == nil {
+	if x.scheme != nil && (x.verdict == nil || isAboutTime(x.verdict)) {
+		rule.Matched = fmt.Sprintf("key %d of %d", x.proof.secret+1, len(x.cfg.Secrets))
+	}
+	err := s.collectSignatures(c, x.in)
+	rule.Repeated = errors.Is(err, errAmbiguous)
+	if err == nil {
 		rule.Signatures = slices.Clone(c.signatures)
 		// The first place that has one is where it was looked for with success.
 		for i := range s.signature {

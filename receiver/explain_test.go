@@ -128,6 +128,7 @@ func TestExplainMistakes(t *testing.T) {
 		{"form", Config{Provider: "github", Secrets: []string{plainSecret}}, post("/", "", github(plainSecret, "payload=%7B%22action%22%3A%22opened%22%2C%22id%22%3A7%7D")...), body, diagnose.MistakeBodyWrapped, "form"},
 		{"old header", Config{Provider: "github", Secrets: []string{plainSecret}}, post("/", "", "X-Hub-Signature", "sha1="+hexSHA1(plainSecret, body)), body, diagnose.MistakeAlgorithm, "hmac-sha1"},
 		{"without prefix", Config{Provider: "github", Secrets: []string{plainSecret}}, post("/", "", "X-Hub-Signature-256", hexSHA256(plainSecret, body)), body, diagnose.MistakeSignatureForm, "prefix"},
+		{"twice the header", Config{Provider: "github", Secrets: []string{plainSecret}}, twice(post("/", "", github(plainSecret, body)...), "X-Hub-Signature-256"), body, diagnose.MistakeSignatureRepeated, "more than once"},
 		{"GET", Config{Provider: "github", Secrets: []string{plainSecret}}, httptest.NewRequest(http.MethodGet, "/", nil), "", diagnose.MistakeRequest, "GET"},
 		{"too large", Config{Provider: "github", Secrets: []string{plainSecret}, MaxSize: 5}, post("/", "", github(plainSecret, body)...), body, diagnose.MistakeRequest, "max_size"},
 		{"stripe in milliseconds", Config{Provider: "stripe", Secrets: []string{plainSecret}}, post("/", "", "Stripe-Signature", "t=1709634600000,v1="+hexSHA256(plainSecret, "1709634600.", body)), body, diagnose.MistakeTimestampForm, "Unix seconds"},
@@ -150,6 +151,12 @@ func TestExplainMistakes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// twice is a request with a header once more.
+func twice(r *http.Request, name string) *http.Request {
+	r.Header.Add(name, "sha256=00")
+	return r
 }
 
 // TestExplainRefusesConfig guards that a configuration that is wrong in itself

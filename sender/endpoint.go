@@ -7,7 +7,7 @@ import (
 // Endpoint is a subscription: where events go, which ones, and how.
 type Endpoint struct {
 	// ID names the endpoint in the store, in logs and in metrics, and must be
-	// unique. It has 1 to 128 letters, digits, "_", "-", "." or ":".
+	// unique. It has 1 to 128 letters, digits, "_", "-", "." or ":". Required.
 	ID string `json:"id"`
 
 	// Tenant is whose events the endpoint gets. Empty in a single-tenant
@@ -15,7 +15,7 @@ type Endpoint struct {
 	Tenant string `json:"tenant,omitempty"`
 
 	// URL is where deliveries are posted. It must be https, or http where
-	// Egress.AllowHTTP says so.
+	// Egress.AllowHTTP says so. Required.
 	URL string `json:"url"`
 
 	// Description says what the endpoint is for, to people.
@@ -39,7 +39,8 @@ type Endpoint struct {
 	Secrets []string `json:"secrets,omitempty"`
 
 	// Format is the layout of the body: manysends, standard, cloudevents or
-	// raw. Default: manysends.
+	// raw, which sends what was published as it is, with its headers. Default:
+	// manysends.
 	Format webhook.Format `json:"format,omitempty"`
 
 	// Rate limits the attempts, retries included. Default: no limit.
@@ -62,6 +63,7 @@ type Endpoint struct {
 	// Retry replaces Config.Retry for this endpoint.
 	Retry []webhook.Duration `json:"retry,omitempty"`
 
-	// Timeout replaces Config.Timeout for this endpoint.
+	// Timeout replaces Config.Timeout for this endpoint. Default:
+	// Config.Timeout.
 	Timeout webhook.Duration `json:"timeout,omitzero"`
 }

@@ -10,6 +10,7 @@ import (
 // EventType is one entry of a catalogue: a type that events may have.
 type EventType struct {
 	// Name is the type as it stands in events, such as "conversation.created".
+	// Required.
 	Name string `json:"name"`
 
 	// Group is the heading the type is listed under. Default: the first word

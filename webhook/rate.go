@@ -10,7 +10,7 @@ import (
 // Rate is a limit of so many events per unit of time, with a burst. It is the
 // configuration of a token bucket; golang.org/x/time/rate enforces it.
 type Rate struct {
-	// Events is how many may pass in each Per. It must be at least 1.
+	// Events is how many may pass in each Per. It must be at least 1. Required.
 	Events int `json:"events"`
 
 	// Per is the unit of time. Default: 1s.
