@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -43,7 +44,7 @@ type walk struct {
 // walkThrough follows a document: it writes its files, runs its commands, and
 // looks for what they are said to print.
 func walkThrough(t *testing.T, blocks []block) {
-	for _, program := range []string{"bash", "curl", "jq", "openssl", "git"} {
+	for _, program := range []string{"bash", "curl", "jq", "openssl"} {
 		need(t, program)
 	}
 	w := newWalk(t)
@@ -141,16 +142,28 @@ func (w *walk) end() {
 	}
 }
 
-// checkoutFiles are the files of the repository, as `git clone` would bring
+// checkoutFiles are the files of the repository, about as `git clone` would bring
 // them if what is here had been committed.
-var checkoutFiles = sync.OnceValues(func() ([]string, error) {
-	cmd := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard")
-	cmd.Dir = ".."
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("listing the repository's files: %w", err)
-	}
-	return strings.Fields(string(out)), nil
+var checkoutFiles = sync.OnceValues(func() (names []string, err error) {
+	const largest = 5 << 20 // a program that was built here
+	err = filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules"):
+			return filepath.SkipDir
+		case !d.Type().IsRegular() || d.Name() == ".git":
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil || info.Size() > largest {
+			return err
+		}
+		name, err := filepath.Rel("..", path)
+		names = append(names, name)
+		return err
+	})
+	return names, err
 })
 
 // checkout copies the repository.
@@ -161,9 +174,6 @@ func (w *walk) checkout() {
 	}
 	for _, name := range files {
 		text, err := os.ReadFile(filepath.Join("..", name))
-		if os.IsNotExist(err) {
-			continue // deleted, and not yet committed
-		}
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ var directives = []struct{ name, heading, source string }{
 	{"egress", "egress", "{\n\twebhooks {\n\t\tegress {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
 	{"endpoint", "endpoint", "{\n\twebhooks {\n\t\tendpoint crm https://crm.example.com {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
 	{"webhook_publish", "webhook_publish", ":80 {\n\twebhook_publish {\n\t\tnonsense\n\t}\n}\n"},
+	{"webhook_publish of events", "events", "{\n\tevents {\n\t\ton cert_failed webhook_publish {\n\t\t\tnonsense\n\t\t}\n\t}\n\twebhooks\n}\n"},
 	{"webhook_settings", "webhook_settings", ":80 {\n\twebhook_settings {\n\t\tnonsense\n\t}\n}\n"},
 	{"webhook_sign", "webhook_sign", ":80 {\n\twebhook_sign github {\n\t\tnonsense\n\t}\n}\n"},
 	{"webhook_receive", "webhook_receive", ":80 {\n\twebhook_receive github {\n\t\tnonsense\n\t}\n}\n"},
