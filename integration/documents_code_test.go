@@ -24,7 +24,7 @@ var snippetOf = map[string]string{
 // verifies deliveries by hand is the snippet that TestSnippetsVerify runs, with
 // the secret of the test vector; library verifies with a library; body verifies
 // the signature in the body; anything else must be a program in Go.
-func checkCode(t *testing.T, b block) {
+func checkCode(t *testing.T, b docBlock) {
 	switch {
 	case b.has("snippet"):
 		if want := snippet(t, snippetOf[b.language], vectorSecret); b.text != want {
@@ -61,7 +61,7 @@ var bodyDrivers = map[string]struct {
 }
 
 // verifiesBody runs code that verifies the signature in the body.
-func verifiesBody(t *testing.T, b block) {
+func verifiesBody(t *testing.T, b docBlock) {
 	driver, known := bodyDrivers[b.language]
 	if !known {
 		t.Fatalf("%s: there is no driver for %s", b, b.language)
@@ -90,7 +90,7 @@ func verifiesBody(t *testing.T, b block) {
 // verifiesWithLibrary runs code that verifies with an official library of
 // Standard Webhooks, on a delivery of this moment and on altered ones. The
 // libraries are those that integration/peers and integration/sdks have.
-func verifiesWithLibrary(t *testing.T, b block) {
+func verifiesWithLibrary(t *testing.T, b docBlock) {
 	dir := t.TempDir()
 	now := time.Now()
 	secret, err := webhook.ParseSecret(vectorSecret)
@@ -145,7 +145,7 @@ func readFile(t *testing.T, name string) string {
 }
 
 // compiles has Go compile and vet a file that uses this module.
-func compiles(t *testing.T, b block) {
+func compiles(t *testing.T, b docBlock) {
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func caddyVersion(t *testing.T) string {
 
 // checkDockerfile checks the instructions of a Dockerfile, and that its images
 // are pinned to the version of Caddy in go.mod.
-func checkDockerfile(t *testing.T, b block) {
+func checkDockerfile(t *testing.T, b docBlock) {
 	version := caddyVersion(t)
 	text := strings.ReplaceAll(b.text, "\\\n", " ")
 	for line := range strings.Lines(text) {
@@ -191,7 +191,7 @@ func checkDockerfile(t *testing.T, b block) {
 			t.Errorf("%s: %s is not Caddy %s, the version in go.mod", b, fields[1], version)
 		}
 		if fields[0] == "RUN" {
-			checkShell(t, block{document: b.document, line: b.line, text: strings.TrimPrefix(strings.TrimSpace(line), "RUN ")})
+			checkShell(t, docBlock{document: b.document, line: b.line, text: strings.TrimPrefix(strings.TrimSpace(line), "RUN ")})
 		}
 	}
 }
@@ -211,7 +211,7 @@ func TestDocumentedVersionOfCaddy(t *testing.T) {
 }
 
 // checkUnit has systemd verify a unit.
-func checkUnit(t *testing.T, b block) {
+func checkUnit(t *testing.T, b docBlock) {
 	need(t, "systemd-analyze")
 	path, err := binary()
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // configStructs are the types whose fields docs/json.md lists, by the folder of
 // their package.
 var configStructs = map[string][]string{
-	"../caddymodule": {"App", "SQLite", "Publish", "Settings", "Receive"},
+	"../caddymodule": {"App", "SQLite", "Publish", "PublishEvent", "Settings", "Receive"},
 	"../signer":      {"Config"},
 	"../sender":      {"Config", "Endpoint", "Egress"},
 	"../receiver":    {"Config", "SourceRate", "Dedupe", "Template", "Place"},

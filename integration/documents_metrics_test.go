@@ -124,7 +124,7 @@ func checkQuery(t *testing.T, where, query string, metrics map[string][]string) 
 }
 
 // checkPrometheus checks queries, and rules as Prometheus itself does.
-func checkPrometheus(t *testing.T, b block) {
+func checkPrometheus(t *testing.T, b docBlock) {
 	checkQuery(t, b.String(), b.text, exported(t))
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "block.yml"), b.text)

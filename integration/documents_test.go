@@ -45,9 +45,9 @@ func documents(t *testing.T) []string {
 	return list
 }
 
-// block is a fenced block of a document. What follows the language on the
+// docBlock is a fenced block of a document. What follows the language on the
 // fence's line, which readers do not see, says what is done with the block.
-type block struct {
+type docBlock struct {
 	document string
 	line     int
 	language string
@@ -55,13 +55,13 @@ type block struct {
 	text     string
 }
 
-func (b block) String() string { return fmt.Sprintf("%s:%d", filepath.Base(b.document), b.line) }
+func (b docBlock) String() string { return fmt.Sprintf("%s:%d", filepath.Base(b.document), b.line) }
 
 // has tells whether the block has a word.
-func (b block) has(word string) bool { return slices.Contains(b.words, word) }
+func (b docBlock) has(word string) bool { return slices.Contains(b.words, word) }
 
 // value is what follows a key and "=" among the words.
-func (b block) value(key string) string {
+func (b docBlock) value(key string) string {
 	for _, w := range b.words {
 		if value, ok := strings.CutPrefix(w, key+"="); ok {
 			return value
@@ -71,13 +71,13 @@ func (b block) value(key string) string {
 }
 
 // blocksOf are the fenced blocks of a document, in order.
-func blocksOf(t *testing.T, document string) (blocks []block) {
+func blocksOf(t *testing.T, document string) (blocks []docBlock) {
 	t.Helper()
 	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var open *block
+	var open *docBlock
 	for i, line := range strings.Split(string(text), "\n") {
 		fence, isFence := strings.CutPrefix(line, "```")
 		switch {
@@ -91,7 +91,7 @@ func blocksOf(t *testing.T, document string) (blocks []block) {
 			blocks, open = append(blocks, *open), nil
 		default:
 			words := strings.Fields(fence)
-			open = &block{document: document, line: i + 1}
+			open = &docBlock{document: document, line: i + 1}
 			if len(words) > 0 {
 				open.language, open.words = words[0], words[1:]
 			}
@@ -131,7 +131,7 @@ func TestDocuments(t *testing.T) {
 		}
 		t.Run(filepath.Base(document), func(t *testing.T) {
 			t.Parallel()
-			var walk []block
+			var walk []docBlock
 			for _, b := range blocks {
 				if walks(b) {
 					walk = append(walk, b)
@@ -147,7 +147,7 @@ func TestDocuments(t *testing.T) {
 
 // walks tells whether a block is part of the walk through its document: the
 // commands that the reader runs one after the other, and the files he writes.
-func walks(b block) bool {
+func walks(b docBlock) bool {
 	switch b.language {
 	case "sh", "console":
 		return !slices.ContainsFunc(b.words, func(w string) bool { return unrun[w] != "" })
@@ -158,7 +158,7 @@ func walks(b block) bool {
 }
 
 // checkBlock checks a block by itself.
-func checkBlock(t *testing.T, b block) {
+func checkBlock(t *testing.T, b docBlock) {
 	switch b.language {
 	case "caddyfile":
 		checkCaddyfile(t, b)
@@ -206,7 +206,7 @@ func sampleValue(name string) string {
 
 // checkCaddyfile adapts a Caddyfile, wants it formatted as `caddy fmt` does,
 // and has Caddy validate it, with the environment and the files that it names.
-func checkCaddyfile(t *testing.T, b block) {
+func checkCaddyfile(t *testing.T, b docBlock) {
 	if out := adapt(t, b.text); !strings.HasPrefix(out, "{") {
 		t.Fatalf("%s does not adapt: %s\n%s", b, out, b.text)
 	}
@@ -230,7 +230,7 @@ func checkCaddyfile(t *testing.T, b block) {
 }
 
 // checkJSON parses JSON, and has Caddy validate it if it is a configuration.
-func checkJSON(t *testing.T, b block) {
+func checkJSON(t *testing.T, b docBlock) {
 	var members map[string]json.RawMessage
 	if !json.Valid([]byte(b.text)) {
 		t.Fatalf("%s is not JSON:\n%s", b, b.text)

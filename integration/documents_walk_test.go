@@ -20,17 +20,17 @@ import (
 )
 
 // checkShell has the shell read a block without running it.
-func checkShell(t *testing.T, b block) {
+func checkShell(t *testing.T, b docBlock) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), "bash", "-n", "-c", b.text).CombinedOutput(); err != nil {
 		t.Errorf("%s: the shell does not understand it: %v\n%s", b, err, out)
 	}
 }
 
-// walk is a shell in a checkout of its own, in which the commands of a document
+// docWalk is a shell in a checkout of its own, in which the commands of a document
 // are run in order. Where the document has a port that everybody uses, the
 // shell has a free one.
-type walk struct {
+type docWalk struct {
 	t       *testing.T
 	dir     string
 	ports   *strings.Replacer
@@ -43,7 +43,7 @@ type walk struct {
 
 // walkThrough follows a document: it writes its files, runs its commands, and
 // looks for what they are said to print.
-func walkThrough(t *testing.T, blocks []block) {
+func walkThrough(t *testing.T, blocks []docBlock) {
 	for _, program := range []string{"bash", "curl", "jq", "openssl"} {
 		need(t, program)
 	}
@@ -70,14 +70,14 @@ func walkThrough(t *testing.T, blocks []block) {
 // usedByDocuments are the ports that the documents use.
 var usedByDocuments = []string{"2019", "3000", "8080", "8081", "8082", "8083"}
 
-func newWalk(t *testing.T) *walk {
+func newWalk(t *testing.T) *docWalk {
 	t.Helper()
 	caddyBinary, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	w := &walk{t: t, dir: filepath.Join(home, "caddy-webhooks")}
+	w := &docWalk{t: t, dir: filepath.Join(home, "caddy-webhooks")}
 	var pairs []string
 	admin := ""
 	for _, port := range usedByDocuments {
@@ -129,7 +129,7 @@ func newWalk(t *testing.T) *walk {
 }
 
 // end ends the shell and whatever it has started.
-func (w *walk) end() {
+func (w *docWalk) end() {
 	_ = syscall.Kill(-w.shell.Process.Pid, syscall.SIGKILL)
 	_ = w.shell.Wait()
 	if !w.t.Failed() {
@@ -167,7 +167,7 @@ var checkoutFiles = sync.OnceValues(func() (names []string, err error) {
 })
 
 // checkout copies the repository.
-func (w *walk) checkout() {
+func (w *docWalk) checkout() {
 	files, err := checkoutFiles()
 	if err != nil {
 		w.t.Fatal(err)
@@ -199,7 +199,7 @@ const walkPatience = 3 * time.Minute
 
 // run runs commands in the shell, and returns what they print and the status of
 // the last one.
-func (w *walk) run(commands string) (out string, status int) {
+func (w *docWalk) run(commands string) (out string, status int) {
 	w.t.Helper()
 	w.n++
 	file := filepath.Join(filepath.Dir(w.dir), fmt.Sprintf("commands%d", w.n))
@@ -229,7 +229,7 @@ func (w *walk) run(commands string) (out string, status int) {
 }
 
 // serve starts a server and waits until it serves.
-func (w *walk) serve(b block, text string) {
+func (w *docWalk) serve(b docBlock, text string) {
 	w.t.Helper()
 	w.n++
 	name := filepath.Join(filepath.Dir(w.dir), fmt.Sprintf("server%d", w.n))
@@ -252,7 +252,7 @@ func (w *walk) serve(b block, text string) {
 }
 
 // printed is what the last server has printed.
-func (w *walk) printed() string {
+func (w *docWalk) printed() string {
 	if len(w.servers) == 0 {
 		return ""
 	}
@@ -264,7 +264,7 @@ func (w *walk) printed() string {
 }
 
 // served waits for the server to print the lines of a block.
-func (w *walk) served(b block, text string) {
+func (w *docWalk) served(b docBlock, text string) {
 	w.t.Helper()
 	for line := range strings.Lines(text) {
 		want := regexp.MustCompile(pattern(strings.TrimSpace(line)))
@@ -274,7 +274,7 @@ func (w *walk) served(b block, text string) {
 
 // console runs the commands after "$ ", whose following lines begin with "> ",
 // and compares what they print with what stands below them.
-func (w *walk) console(b block, text string) {
+func (w *docWalk) console(b docBlock, text string) {
 	w.t.Helper()
 	for _, part := range strings.Split("\n"+text, "\n$ ")[1:] {
 		command, want, _ := strings.Cut(part, "\n")
