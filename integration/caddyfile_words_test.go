@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// block is a block of the Caddyfile with the words that it understands, each in
+// wordBlock is a block of the Caddyfile with the words that it understands, each in
 // one good form.
-type block struct {
+type wordBlock struct {
 	name   string // as errors call it
 	around string // a Caddyfile with %s where the block's lines go
 	words  []word
@@ -57,7 +57,7 @@ const (
 )
 
 // blocks are all blocks. A word that a parser learns is a line here.
-var blocks = []block{
+var blocks = []wordBlock{
 	{"webhooks", inOptions, []word{
 		{"store", "sqlite /tmp/webhooks.db", kind{braces: true}}, // whose words are the store's
 		{"event_types", "message.created", list},
@@ -139,8 +139,8 @@ var blocks = []block{
 	placeBlock("signature"), placeBlock("timestamp"), placeBlock("id"), placeBlock("type"), placeBlock("distinguish"),
 }
 
-func placeBlock(name string) block {
-	return block{name, strings.Replace(inPlace, "NAME", name, 1), []word{
+func placeBlock(name string) wordBlock {
+	return wordBlock{name, strings.Replace(inPlace, "NAME", name, 1), []word{
 		{"prefix", "v1=", one},
 		{"list", ",", one},
 	}}
@@ -156,7 +156,7 @@ func adaptable(source string) string {
 
 // with puts lines into the block, and says on which line of the Caddyfile the
 // last of them begins.
-func (b block) with(lines ...string) (source string, last int) {
+func (b wordBlock) with(lines ...string) (source string, last int) {
 	before := strings.Count(b.around[:strings.Index(b.around, "%s")], "\n")
 	all := strings.Join(lines, "\n")
 	return fmt.Sprintf(b.around, all), before + 1 + strings.Count(all, "\n") - strings.Count(lines[len(lines)-1], "\n")

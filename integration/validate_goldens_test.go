@@ -116,7 +116,7 @@ func TestJSONRoundTrip(t *testing.T) {
 		if err := json.Unmarshal(jsonOf(t, source), &config); err != nil {
 			t.Fatal(err)
 		}
-		walk(config, func(key string, object map[string]any) {
+		eachValue(config, func(key string, object map[string]any) {
 			handler, _ := object["handler"].(string)
 			module := modules[handler]
 			if key == "webhooks" {
@@ -156,12 +156,12 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 }
 
-// walk visits all objects in JSON, with the name of the member that they are.
-func walk(value any, visit func(key string, object map[string]any)) {
+// eachValue visits all objects in JSON, with the name of the member that they are.
+func eachValue(value any, visit func(key string, object map[string]any)) {
 	switch value := value.(type) {
 	case []any:
 		for _, v := range value {
-			walk(v, visit)
+			eachValue(v, visit)
 		}
 	case map[string]any:
 		for key, v := range value {
@@ -174,7 +174,7 @@ func walk(value any, visit func(key string, object map[string]any)) {
 					}
 				}
 			}
-			walk(v, visit)
+			eachValue(v, visit)
 		}
 	}
 }
