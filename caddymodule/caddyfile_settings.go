@@ -18,6 +18,7 @@ func init() {
 //
 //	webhook_settings [<matcher>] {
 //		tenant <tenant>
+//		operator
 //		read_only
 //		prefix <path>
 //	}
@@ -32,7 +33,15 @@ func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return eachSetting(d, func(word string) error {
 		switch word {
 		case "tenant":
-			return parseText(d, &s.Tenant)
+			if err := parseText(d, &s.Tenant); err != nil {
+				return err
+			}
+			return s.checkScope(d)
+		case "operator":
+			if err := parseFlag(d, &s.Operator); err != nil {
+				return err
+			}
+			return s.checkScope(d)
 		case "read_only":
 			return parseFlag(d, &s.ReadOnly)
 		case "prefix":
@@ -44,8 +53,16 @@ func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			return nil
 		}
-		return unknownWord(d, "webhook_settings", "tenant", "read_only", "prefix")
+		return unknownWord(d, "webhook_settings", "tenant", "operator", "read_only", "prefix")
 	})
+}
+
+// checkScope refuses what contradicts itself, at the second of the two words.
+func (s *Settings) checkScope(d *caddyfile.Dispenser) error {
+	if s.Operator && s.Tenant != "" {
+		return d.WrapErr(errTenantOfOperator)
+	}
+	return nil
 }
 
 // Interface guard

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -28,6 +29,10 @@ type Settings struct {
 	// empty is refused with 403. Default: the endpoints without a tenant.
 	Tenant string `json:"tenant,omitempty"`
 
+	// Serves the endpoints of all tenants, and says of everything whose it is.
+	// It excludes Tenant. Put it where nobody but the operator gets to.
+	Operator bool `json:"operator,omitempty"`
+
 	// Refuses every request that would change something, and does not reveal
 	// secrets.
 	ReadOnly bool `json:"read_only,omitempty"`
@@ -53,6 +58,7 @@ func (s *Settings) Provision(ctx caddy.Context) error {
 	}
 	s.handler = &settings.Handler{
 		Sender:   app.senderFor,
+		Operator: s.Operator,
 		ReadOnly: s.ReadOnly,
 		Prefix:   s.Prefix,
 		Logger:   ctx.Slogger(),
@@ -68,11 +74,17 @@ func (s *Settings) Validate() error {
 	if err := checkPrefix(s.Prefix); err != nil {
 		return fmt.Errorf("webhook_settings: %w", err)
 	}
+	if s.Operator && s.Tenant != "" {
+		return fmt.Errorf("webhook_settings: %w", errTenantOfOperator)
+	}
 	if s.Tenant == sender.AnyTenant {
-		return fmt.Errorf("webhook_settings: tenant %q is nobody's: name one tenant, such as {http.auth.user.id}", s.Tenant)
+		return fmt.Errorf("webhook_settings: tenant %q is nobody's: name one tenant, such as {http.auth.user.id}, or write operator in its place for those of all", s.Tenant)
 	}
 	return nil
 }
+
+// errTenantOfOperator is why settings cannot be for one tenant and for all.
+var errTenantOfOperator = errors.New("operator and tenant are both set, and the operator sees the endpoints of all tenants: keep one of the two")
 
 // ServeHTTP answers the request. It never calls next.
 func (s *Settings) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {

@@ -1,10 +1,13 @@
 package sender
 
+import "time"
+
 // cancel gives up a delivery that is not being attempted. The caller holds
 // l.mu.
 func (l *lane) cancel(d *Delivery) {
 	l.s.settling.add(Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Type: d.Event.Type, Status: Cancelled})
 	l.s.metrics.finished(l.label(), Cancelled, 0)
+	l.s.followers.tell(d, Cancelled, time.Time{}, nil)
 }
 
 // label is what the endpoint is called in metrics.

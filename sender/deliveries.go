@@ -43,8 +43,8 @@ func parseDeliveryID(id string) (seq int64, endpointID string, ok bool) {
 }
 
 // Event returns an event with its deliveries and their attempts. The error
-// wraps [ErrNotFound] when the tenant has none of this ID. It does not take
-// [AnyTenant]: the same ID may be another event of another tenant.
+// wraps [ErrNotFound] when the tenant has none of this ID, and, of [AnyTenant],
+// [ErrAmbiguous] when several tenants have one.
 func (s *Sender) Event(ctx context.Context, tenant, id string) (*EventRecord, error) {
 	if err := s.settling.flush(ctx); err != nil {
 		return nil, fmt.Errorf("reading an event: %w", err)
@@ -116,7 +116,7 @@ func (s *Sender) RetryDelivery(ctx context.Context, tenant, id string) error {
 	if s.directory.get(d.EndpointID) == nil {
 		return fmt.Errorf("delivery %s: %w: its endpoint is no more", id, ErrEnded)
 	}
-	applied, err := s.deliverAgain(ctx, []Override{{Seq: d.Seq, EndpointID: d.EndpointID, Status: Pending, Due: s.clock.Now()}})
+	applied, err := s.deliverAgain(ctx, []DeliverySummary{d.summary()})
 	if err != nil {
 		return err
 	}
@@ -126,9 +126,23 @@ func (s *Sender) RetryDelivery(ctx context.Context, tenant, id string) error {
 	return nil
 }
 
+// summary is the delivery with the last of its attempts.
+func (d *DeliveryRecord) summary() DeliverySummary {
+	summary := DeliverySummary{Delivery: d.Delivery}
+	if n := len(d.History); n > 0 {
+		summary.Last = &d.History[n-1]
+	}
+	return summary
+}
+
 // deliverAgain has deliveries made pending, tells their lanes, and returns how
 // many were not under way anyway.
-func (s *Sender) deliverAgain(ctx context.Context, overrides []Override) (applied int, err error) {
+func (s *Sender) deliverAgain(ctx context.Context, deliveries []DeliverySummary) (applied int, err error) {
+	now := s.clock.Now()
+	overrides := make([]Override, len(deliveries))
+	for i := range deliveries {
+		overrides[i] = Override{Seq: deliveries[i].Seq, EndpointID: deliveries[i].EndpointID, Status: Pending, Due: now}
+	}
 	if err := s.store.Override(ctx, overrides); err != nil {
 		return 0, fmt.Errorf("delivering again: %w", err)
 	}
@@ -142,6 +156,7 @@ func (s *Sender) deliverAgain(ctx context.Context, overrides []Override) (applie
 		if o.Attempted {
 			kind = again
 		}
+		s.followers.tell(&deliveries[i].Delivery, Pending, o.Due, deliveries[i].Last)
 		s.lane(o.EndpointID).noteStored(kind, o.Due)
 	}
 	return applied, nil
@@ -170,6 +185,8 @@ func (s *Sender) CancelDelivery(ctx context.Context, tenant, id string) error {
 		}
 		if o[0].Applied {
 			s.metrics.finished(s.labelOf(d.EndpointID), Cancelled, 0)
+			summary := d.summary()
+			s.followers.tell(&summary.Delivery, Cancelled, time.Time{}, summary.Last)
 			return nil
 		}
 	}

@@ -56,12 +56,13 @@ type NewEndpoint struct {
 // Endpoints returns the endpoints of a tenant, those of the configuration first
 // and the others in the order they were made.
 func (s *Sender) Endpoints(ctx context.Context, tenant string) ([]EndpointInfo, error) {
-	pending, err := s.pendingCounts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.changing.Lock()
-	defer s.changing.Unlock()
+	page, err := s.EndpointPage(ctx, tenant, PageQuery{})
+	return page.Endpoints, err
+}
+
+// ownedBy returns the endpoints of a tenant: those of the configuration, and
+// those made at run time, both in their order. The caller holds s.changing.
+func (s *Sender) ownedBy(tenant string) ([]*target, []*managedEndpoint) {
 	targets, managed := s.current.Load().targets, s.managed
 	if tenant != AnyTenant { // the others' are not looked at, of which there may be many
 		targets, managed = nil, make(map[string]*managedEndpoint)
@@ -73,14 +74,7 @@ func (s *Sender) Endpoints(ctx context.Context, tenant string) ([]EndpointInfo, 
 			}
 		}
 	}
-	infos := []EndpointInfo{}
-	for _, t := range targets {
-		infos = append(infos, s.info(t, pending[t.id]))
-	}
-	for _, m := range inOrder(managed) {
-		infos = append(infos, s.info(s.directory.get(m.ID), pending[m.ID]))
-	}
-	return infos, nil
+	return targets, inOrder(managed)
 }
 
 // within tells whether something of a tenant is in the scope asked for.

@@ -54,3 +54,6 @@ func (s *Sender) SetLookup(lookup func(ctx context.Context, host string) ([]neti
 func (s *Sender) TrustRoots(pool *x509.CertPool) {
 	s.current.Load().transport.TLSClientConfig = &tls.Config{RootCAs: pool}
 }
+
+// Tell tells the followers of a delivery.
+func (s *Sender) Tell(d *Delivery) { s.followers.tell(d, Pending, d.Due, nil) }

@@ -117,7 +117,9 @@ func (s *Sender) dispatch(events []PutEvent) {
 			continue
 		}
 		for _, id := range e.EndpointIDs {
-			s.lane(id).offer(&Delivery{Event: e.Event, Seq: e.Seq, StoredAt: e.StoredAt, EndpointID: id, Status: Pending, Due: e.StoredAt})
+			d := &Delivery{Event: e.Event, Seq: e.Seq, StoredAt: e.StoredAt, EndpointID: id, Status: Pending, Due: e.StoredAt}
+			s.followers.tell(d, Pending, d.Due, nil)
+			s.lane(id).offer(d)
 		}
 	}
 }

@@ -117,12 +117,7 @@ func (s *Sender) replaySame(ctx context.Context, _ *replayJob, deliveries []Deli
 	if len(deliveries) == 0 {
 		return 0, nil
 	}
-	now := s.clock.Now()
-	overrides := make([]Override, len(deliveries))
-	for i, d := range deliveries {
-		overrides[i] = Override{Seq: d.Seq, EndpointID: d.EndpointID, Status: Pending, Due: now}
-	}
-	return s.deliverAgain(ctx, overrides)
+	return s.deliverAgain(ctx, deliveries)
 }
 
 // replayFresh publishes the events of deliveries again, each to its endpoint

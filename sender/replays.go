@@ -160,8 +160,42 @@ func (s *Sender) Replays(_ context.Context, tenant string) ([]Replay, error) {
 			list = append(list, j.Replay)
 		}
 	}
-	slices.SortFunc(list, func(a, b Replay) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	slices.SortFunc(list, func(a, b Replay) int { return b.position().compare(a.CreatedAt, a.ID) })
 	return list, nil
+}
+
+// position is where the replay stands in the list.
+func (r *Replay) position() position { return position{replayList, r.CreatedAt, r.ID} }
+
+// replayList is the list that a cursor of replays stands in.
+const replayList = "r"
+
+// ReplayPage is a part of the list of replays.
+type ReplayPage struct {
+	Replays []Replay
+
+	// Next is the cursor of the page after; empty when there is none.
+	Next string
+}
+
+// ReplayPage returns a part of what [Sender.Replays] returns. The error wraps
+// [ErrCursor].
+func (s *Sender) ReplayPage(ctx context.Context, tenant string, q PageQuery) (ReplayPage, error) {
+	list, err := s.Replays(ctx, tenant)
+	if err != nil {
+		return ReplayPage{}, err
+	}
+	if q.Cursor != "" {
+		after, err := parsePosition(q.Cursor, replayList)
+		if err != nil {
+			return ReplayPage{}, err
+		}
+		list = slices.DeleteFunc(list, func(r Replay) bool { return after.compare(r.CreatedAt, r.ID) <= 0 })
+	}
+	if q.Limit <= 0 || len(list) <= q.Limit {
+		return ReplayPage{Replays: list}, nil
+	}
+	return ReplayPage{Replays: list[:q.Limit], Next: list[q.Limit-1].position().String()}, nil
 }
 
 // Replay returns a replay. The error wraps [ErrNotFound] when the tenant has

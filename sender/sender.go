@@ -46,13 +46,14 @@ type Sender struct {
 	current atomic.Pointer[snapshot]
 	memory  atomic.Int64 // bytes of events that wait in lanes
 
-	puts     putQueue
-	settling settleQueue
-	metrics  *metrics
-	tracing  tracing
-	claims   chan struct{} // a slot for each claim that may run at once
-	pressure pressure
-	notices  notices
+	puts      putQueue
+	settling  settleQueue
+	metrics   *metrics
+	tracing   tracing
+	claims    chan struct{} // a slot for each claim that may run at once
+	pressure  pressure
+	notices   notices
+	followers followers
 
 	directory    *directory
 	unhealthy    workset[*lane] // whose health is to be stored
@@ -296,8 +297,9 @@ func (s *Sender) Start(ctx context.Context) error {
 // Stop ends delivering. Attempts under way may finish until ctx ends; what has
 // not finished by then is broken off and made again after the next start, as
 // if it had not been made. Events are still taken in. It returns when the
-// outcomes are in the store.
+// outcomes are in the store. Whoever follows the deliveries is let go at once.
 func (s *Sender) Stop(ctx context.Context) error {
+	s.followers.end()
 	s.mu.Lock()
 	s.delivering = false
 	for _, l := range s.lanes {

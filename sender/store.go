@@ -13,6 +13,9 @@ var (
 	// ErrNotFound means that the store holds no such thing.
 	ErrNotFound = errors.New("not found")
 
+	// ErrAmbiguous means that several tenants have an event of the ID asked for.
+	ErrAmbiguous = errors.New("several tenants have an event of this ID")
+
 	// ErrConflict means that another event was published under the same ID.
 	ErrConflict = errors.New("another event has this ID")
 
@@ -145,7 +148,9 @@ type Store interface {
 
 	// Event returns an event with its deliveries, in the order the endpoints
 	// were given, and their attempts, oldest first. The error wraps
-	// [ErrNotFound] when there is no such event.
+	// [ErrNotFound] when there is no such event. [AnyTenant] stands for
+	// whichever tenant has it; then the error wraps [ErrAmbiguous] when several
+	// have one of this ID.
 	Event(ctx context.Context, tenant, id string) (*EventRecord, error)
 
 	// Purge deletes up to q.Limit events that were stored before q.Before and

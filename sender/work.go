@@ -104,6 +104,7 @@ func (l *lane) finish(kind int, t *target, d *Delivery, r *result, o *Outcome) (
 		l.s.metrics.finished(t.label, o.Status, o.ended().Sub(d.StoredAt))
 	}
 	l.s.settling.add(*o)
+	l.s.followers.tell(d, o.Status, o.Due, o.Attempt)
 	if t.same(l.target) { // and not another endpoint by now
 		l.judged(r)
 	}

@@ -12,6 +12,7 @@ import (
 // delivery is a delivery as it is listed.
 type delivery struct {
 	ID        string        `json:"id"`
+	Tenant    *string       `json:"tenant,omitempty"`
 	EventID   string        `json:"event_id"`
 	Event     string        `json:"event"` // its type
 	Timestamp time.Time     `json:"timestamp"`
@@ -23,9 +24,10 @@ type delivery struct {
 	Last      *attempt      `json:"last,omitempty"`
 }
 
-func shownDelivery(d *sender.Delivery, storedAt time.Time, last *sender.Attempt) delivery {
+func (c *call) shownDelivery(d *sender.Delivery, storedAt time.Time, last *sender.Attempt) delivery {
 	shown := delivery{
 		ID:        d.ID(),
+		Tenant:    c.shownTenant(d.Event.Tenant),
 		EventID:   d.Event.ID,
 		Event:     d.Event.Type,
 		Timestamp: d.Event.Timestamp.UTC(),
@@ -60,12 +62,15 @@ type deliveryDetail struct {
 	History []attempt `json:"history"`
 }
 
+// selection are the parameters that select deliveries, in lists and streams.
+func (q *query) selection() ([]string, []sender.Status, []webhook.Pattern) {
+	return each(q, "endpoint", whatever), each(q, "status", named[sender.Status]), each(q, "type", webhook.ParsePattern)
+}
+
 func listDeliveries(c *call) error {
-	q := c.query("endpoint", "status", "type", "from", "to", "order", "limit", "cursor")
+	q, tenant := c.scoped("endpoint", "status", "type", "from", "to", "order", "limit", "cursor")
 	var d sender.DeliveryQuery
-	d.EndpointIDs = each(q, "endpoint", whatever)
-	d.Statuses = each(q, "status", named[sender.Status])
-	d.Types = each(q, "type", webhook.ParsePattern)
+	d.EndpointIDs, d.Statuses, d.Types = q.selection()
 	d.From, d.To = q.span()
 	d.OldestFirst = q.choice("order", "newest", "oldest") == "oldest"
 	d.Limit = q.whole("limit", 1, 100, 50)
@@ -73,14 +78,14 @@ func listDeliveries(c *call) error {
 	if q.err != nil {
 		return q.err
 	}
-	page, err := c.Deliveries(c.context(), c.tenant, d)
+	page, err := c.Deliveries(c.context(), tenant, d)
 	if err != nil {
 		return err
 	}
 	list := make([]delivery, 0, len(page.Deliveries))
 	for i := range page.Deliveries {
 		s := &page.Deliveries[i]
-		list = append(list, shownDelivery(&s.Delivery, s.StoredAt, s.Last))
+		list = append(list, c.shownDelivery(&s.Delivery, s.StoredAt, s.Last))
 	}
 	return c.answer(http.StatusOK, struct {
 		Deliveries []delivery `json:"deliveries"`
@@ -97,7 +102,7 @@ func (c *call) delivery(status int) error {
 		return err
 	}
 	detail := deliveryDetail{
-		delivery: shownDelivery(&record.Delivery, record.StoredAt, lastOf(record.History)),
+		delivery: c.shownDelivery(&record.Delivery, record.StoredAt, lastOf(record.History)),
 		content:  contentOf(record.Event),
 		History:  make([]attempt, 0, len(record.History)),
 	}

@@ -1,5 +1,6 @@
 // Package settings is where the owner of webhook endpoints manages them: a
-// JSON API over a [sender.Sender], for one tenant. It works without Caddy.
+// JSON API over a [sender.Sender], for one tenant, or for the operator of them
+// all. It works without Caddy.
 //
 // A [Handler] does not ask who is calling: put it behind whatever does, and
 // have [Handler.Tenant] say whose endpoints a request is about. What belongs
@@ -18,6 +19,7 @@
 //	GET    /api/event-types                the catalogue
 //	GET    /api/events/{id}                an event with its deliveries
 //	GET    /api/deliveries                 list, filtered, page by page
+//	GET    /api/deliveries/stream          live, as server-sent events
 //	GET    /api/deliveries/{id}            with the event and every attempt
 //	POST   /api/deliveries/{id}/retry      deliver again
 //	POST   /api/deliveries/{id}/cancel     give up

@@ -12,28 +12,37 @@ import (
 type endpointAnswer struct {
 	sender.EndpointInfo
 
+	// Tenant stands in place of that of EndpointInfo.
+	Tenant *string `json:"tenant,omitempty"`
+
 	// Secret is one that was made just now, shown this once.
 	Secret string `json:"secret,omitempty"`
 }
 
 // shown makes the answer of an endpoint.
-func shown(info sender.EndpointInfo) endpointAnswer {
+func (c *call) shown(info sender.EndpointInfo) endpointAnswer {
 	hide(&info.Endpoint)
-	return endpointAnswer{EndpointInfo: info}
+	return endpointAnswer{EndpointInfo: info, Tenant: c.shownOwnTenant(info.Tenant)}
 }
 
 func listEndpoints(c *call) error {
-	list, err := c.Endpoints(c.context(), c.tenant)
+	q, tenant := c.scoped("limit", "cursor")
+	part := q.page()
+	if q.err != nil {
+		return q.err
+	}
+	page, err := c.EndpointPage(c.context(), tenant, part)
 	if err != nil {
 		return err
 	}
-	answers := make([]endpointAnswer, 0, len(list))
-	for _, info := range list {
-		answers = append(answers, shown(info))
+	answers := make([]endpointAnswer, 0, len(page.Endpoints))
+	for _, info := range page.Endpoints {
+		answers = append(answers, c.shown(info))
 	}
 	return c.answer(http.StatusOK, struct {
 		Endpoints []endpointAnswer `json:"endpoints"`
-	}{answers})
+		Next      string           `json:"next,omitempty"`
+	}{answers, page.Next})
 }
 
 func createEndpoint(c *call) error {
@@ -43,7 +52,11 @@ func createEndpoint(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := newEndpointFields(&e, &secret).apply(members, refusedInNew); err != nil {
+	known := newEndpointFields(&e, &secret)
+	if c.operator {
+		known["tenant"] = namedTenant(&e.Tenant)
+	}
+	if err := known.apply(members, refusedInNew); err != nil {
 		return err
 	}
 	if err := signingBeside(secret, e.Signing); err != nil {
@@ -52,12 +65,14 @@ func createEndpoint(c *call) error {
 	if secret != "" {
 		e.Secrets = []string{secret}
 	}
-	e.Tenant = c.tenant
+	if !c.operator {
+		e.Tenant = c.tenant
+	}
 	info, made, err := c.CreateEndpoint(c.context(), e)
 	if err != nil {
 		return err
 	}
-	a := shown(info)
+	a := c.shown(info)
 	if secret == "" {
 		a.Secret = made
 	}
@@ -74,7 +89,7 @@ func (c *call) endpoint(info sender.EndpointInfo, err error) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, shown(info))
+	return c.answer(http.StatusOK, c.shown(info))
 }
 
 func patchEndpoint(c *call) error {
@@ -146,7 +161,7 @@ func rotateSecret(c *call) error {
 	if err != nil {
 		return err
 	}
-	a := shown(info)
+	a := c.shown(info)
 	if r.Secret == "" {
 		a.Secret = made
 	}

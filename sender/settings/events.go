@@ -32,6 +32,7 @@ func contentOf(e *webhook.Event) content {
 // event is an event as it is answered.
 type event struct {
 	ID        string    `json:"id"`
+	Tenant    *string   `json:"tenant,omitempty"`
 	Event     string    `json:"event"` // its type
 	Timestamp time.Time `json:"timestamp"`
 	StoredAt  time.Time `json:"stored_at"`
@@ -40,12 +41,21 @@ type event struct {
 }
 
 func getEvent(c *call) error {
-	record, err := c.Event(c.context(), c.tenant, c.id())
+	tenant := c.tenant
+	if c.operator { // the ID alone may be that of several tenants' events
+		q, named := c.scoped()
+		if q.err != nil {
+			return q.err
+		}
+		tenant = named
+	}
+	record, err := c.Event(c.context(), tenant, c.id())
 	if err != nil {
 		return err
 	}
 	shown := event{
 		ID:         record.Event.ID,
+		Tenant:     c.shownTenant(record.Event.Tenant),
 		Event:      record.Event.Type,
 		Timestamp:  record.Event.Timestamp.UTC(),
 		StoredAt:   record.StoredAt.UTC(),
@@ -57,7 +67,7 @@ func getEvent(c *call) error {
 		if d.Event == nil { // it stands beside its deliveries
 			d = &sender.Delivery{Event: record.Event, Seq: d.Seq, EndpointID: d.EndpointID, Status: d.Status, Attempts: d.Attempts, Due: d.Due}
 		}
-		shown.Deliveries = append(shown.Deliveries, shownDelivery(d, record.StoredAt, lastOf(record.Deliveries[i].History)))
+		shown.Deliveries = append(shown.Deliveries, c.shownDelivery(d, record.StoredAt, lastOf(record.Deliveries[i].History)))
 	}
 	return c.answer(http.StatusOK, shown)
 }

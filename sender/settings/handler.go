@@ -13,8 +13,8 @@ import (
 	"github.com/manysends/caddy-webhooks/sender"
 )
 
-// Handler serves the settings of one tenant at a time. Its fields must not
-// change after the first request.
+// Handler serves the settings of one tenant at a time, or those of all tenants
+// to the operator. Its fields must not change after the first request.
 type Handler struct {
 	// Sender returns the sender to work on, or an error when there is none for
 	// the time being, which is answered with 503.
@@ -24,6 +24,16 @@ type Handler struct {
 	// answer is 403, and so it is for [sender.AnyTenant], which is nobody.
 	// Default: the empty tenant.
 	Tenant func(*http.Request) (tenant string, ok bool)
+
+	// Operator serves what belongs to all tenants: lists take the parameter
+	// tenant, what is made takes the member tenant, and what is answered has
+	// it. Put it behind whatever lets the operator alone in. With Tenant beside
+	// it every request is answered with 500.
+	Operator bool
+
+	// HideSecrets refuses, with 403, to reveal secrets. One that is made is
+	// shown once all the same.
+	HideSecrets bool
 
 	// ReadOnly refuses, with 403, every request that is not a GET or a HEAD,
 	// and revealing secrets.
@@ -36,6 +46,11 @@ type Handler struct {
 
 	// NoPages leaves the pages out: there is the API alone.
 	NoPages bool
+
+	// Ending is closed when streams are to end because the server, or this
+	// handler, is about to: a server that shuts down waits for its requests.
+	// Default: streams end when their client leaves or the sender stops.
+	Ending <-chan struct{}
 
 	// Logger is told of trouble with the store. Default: nobody.
 	Logger *slog.Logger
@@ -93,6 +108,9 @@ func (h *Handler) prepare() {
 		methods[rt.path] = append(methods[rt.path], rt.method)
 	}
 	for path, allowed := range methods {
+		if path == streamPath { // other methods end up at the path of one delivery, which allows the same
+			continue
+		}
 		h.mux.Handle(path, h.wrongMethod(allowed))
 	}
 	h.mux.HandleFunc("/", h.noSuchPath)
@@ -123,10 +141,11 @@ func (h *Handler) wrongMethod(methods []string) http.HandlerFunc {
 // call is one request on its way.
 type call struct {
 	*sender.Sender
-	tenant  string
-	w       http.ResponseWriter
-	r       *http.Request
-	handler *Handler
+	tenant   string // whose things the request is about; AnyTenant for the operator
+	operator bool   // all tenants are served
+	w        http.ResponseWriter
+	r        *http.Request
+	handler  *Handler
 }
 
 func (c *call) context() context.Context { return c.r.Context() }
@@ -148,13 +167,21 @@ func (h *Handler) serve(rt route) http.HandlerFunc {
 	}
 }
 
+// errTenantOfOperator is why a handler refuses all requests.
+var errTenantOfOperator = errors.New("settings.Handler has both Operator and Tenant: set one of the two")
+
 // admit decides whether a request may go on, and says on what it works.
 func (h *Handler) admit(c *call, rt route) error {
 	if rt.public {
 		return nil
 	}
 	forbidden := func(detail string) error { return &refusal{status: http.StatusForbidden, detail: detail} }
-	if h.Tenant != nil {
+	switch {
+	case h.Operator && h.Tenant != nil:
+		return &refusal{status: http.StatusInternalServerError, detail: "the webhook settings are not set up properly: tell whoever operates the server", cause: errTenantOfOperator}
+	case h.Operator:
+		c.operator, c.tenant = true, sender.AnyTenant
+	case h.Tenant != nil:
 		tenant, ok := h.Tenant(c.r)
 		if !ok || tenant == sender.AnyTenant {
 			return forbidden("nobody's webhook settings are yours: sign in first")
@@ -166,8 +193,11 @@ func (h *Handler) admit(c *call, rt route) error {
 			return forbidden("the request comes from a page of another origin: make it from your server, or from a page of this site")
 		}
 	}
-	if h.ReadOnly && (rt.method != http.MethodGet || rt.reveals) {
+	if h.ReadOnly && (rt.method != http.MethodGet || rt.reveals || rt.changes) {
 		return forbidden("these settings are read-only: ask whoever operates the server")
+	}
+	if h.HideSecrets && rt.reveals {
+		return forbidden("secrets are not revealed here: rotate the endpoint's secret to be shown the new one")
 	}
 	s, err := h.Sender(c.context())
 	if err != nil {

@@ -125,6 +125,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"PUT", "/api/endpoints/a", "GET, HEAD, PATCH, DELETE"},
 		{"GET", "/api/endpoints/a/test", "POST"},
 		{"POST", "/api/endpoints/a/secret", "GET, HEAD"},
+		{"POST", "/api/deliveries/stream", "GET, HEAD"},
 		{"POST", "/api/stats", "GET, HEAD"},
 		{"POST", "/api/openapi.json", "GET, HEAD"},
 	} {

@@ -45,7 +45,7 @@ func (c *call) deliveryRow(d *sender.Delivery, stored time.Time, last *sender.At
 		ID: d.ID(), Type: d.Event.Type, Endpoint: d.EndpointID,
 		Status: statusBadge(d), Attempts: d.Attempts, Stored: c.moment(stored),
 	}
-	if c.operator() {
+	if c.operator {
 		row.Tenant = shortened(d.Event.Tenant, 40)
 	}
 	if d.Status == sender.Pending && d.Attempts > 0 {
@@ -192,11 +192,11 @@ func deliveriesPage(c *call) error {
 	if q.err != nil {
 		return q.err
 	}
-	page, err := c.Deliveries(c.context(), c.tenant, d)
+	page, err := c.Deliveries(c.context(), c.listed(), d)
 	if err != nil {
 		return err
 	}
-	all, err := c.Endpoints(c.context(), c.tenant)
+	all, err := c.Endpoints(c.context(), c.listed())
 	if err != nil {
 		return err
 	}
@@ -234,11 +234,11 @@ type eventDetail struct {
 }
 
 func eventPage(c *call) error {
-	record, err := c.Event(c.context(), c.tenant, c.id())
+	record, err := c.Event(c.context(), c.listed(), c.id())
 	if err != nil {
 		return err
 	}
-	all, err := c.Endpoints(c.context(), c.tenant)
+	all, err := c.Endpoints(c.context(), c.listed())
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func deliveryPage(c *call) error {
 		CanCancel: d.Status == sender.Pending || d.Status == sender.Blocked,
 		Data:      shownText(d.Event.Data, maxShown),
 	}
-	if c.operator() {
+	if c.operator {
 		p.Tenant = visible(d.Event.Tenant)
 	}
 	if d.Status == sender.Pending {

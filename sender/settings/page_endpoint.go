@@ -30,7 +30,7 @@ func (c *call) head(info *sender.EndpointInfo, tab string) endpointHead {
 		State: stateBadge(info.State), Reason: sentence(visible(info.Reason)), PausedUntil: c.moment(info.PausedUntil),
 		ReadOnly: info.ReadOnly, Tab: tab,
 	}
-	if c.operator() {
+	if c.operator {
 		h.Tenant = visible(info.Tenant)
 	}
 	return h

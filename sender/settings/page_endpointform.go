@@ -253,7 +253,7 @@ func (c *call) formPage(status int, f *endpointForm) error {
 	}
 	f.SomethingAdvanced = f.Headers != "" || f.Rate != "" || f.Concurrency != "" || f.Filter != "" || f.Timeout != "" || f.Retry != "" || f.Strict ||
 		f.Format != "" && f.Format != string(webhook.FormatManySends)
-	f.AskForTenant = c.operator() && f.ID == ""
+	f.AskForTenant = c.operator && f.ID == ""
 	title := "Create webhook"
 	if f.ID != "" {
 		title = "Edit webhook"

@@ -48,7 +48,7 @@ func endpointsPage(c *call) error {
 	if q.err != nil {
 		return q.err
 	}
-	all, err := c.Endpoints(c.context(), c.tenant)
+	all, err := c.Endpoints(c.context(), c.listed())
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func overviewPage(c *call) error {
 
 // overview counts and charts.
 func (c *call) overview(o *overview, span overviewSpan) error {
-	all, err := c.Endpoints(c.context(), c.tenant)
+	all, err := c.Endpoints(c.context(), c.listed())
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (c *call) overview(o *overview, span overviewSpan) error {
 			o.Endpoints = append(o.Endpoints, formatChoice{all[i].ID, endpointName(&all[i].Endpoint)})
 		}
 	}
-	stats, err := c.Stats(c.context(), c.tenant, q)
+	stats, err := c.Stats(c.context(), c.listed(), q)
 	if err != nil {
 		return err
 	}

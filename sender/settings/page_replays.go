@@ -28,7 +28,7 @@ func (c *call) replayRow(r *sender.Replay) replayRow {
 		Total: max(r.Total, r.Matched), Done: min(r.Replayed+r.Skipped, max(r.Total, r.Matched)), Error: sentence(visible(r.Error)),
 		Created: c.moment(r.CreatedAt), Finished: c.moment(r.FinishedAt), What: selected(&r.Request),
 	}
-	if c.operator() {
+	if c.operator {
 		row.Tenant = shortened(r.Tenant, 40)
 	}
 	return row
@@ -71,7 +71,7 @@ func selected(r *sender.ReplayRequest) (list []setting) {
 
 func replaysPage(c *call) error {
 	const most = 50
-	list, err := c.Replays(c.context(), c.tenant)
+	list, err := c.Replays(c.context(), c.listed())
 	if err != nil {
 		return err
 	}
@@ -133,6 +133,9 @@ func (c *call) replayForm(q *query) (*replayForm, error) {
 	delete(q.values, "status")
 	d, filters := q.filters()
 	form := &replayForm{filterForm: filters, FreshID: q.one("fresh_id") != "", Rate: strings.TrimSpace(q.one("rate"))}
+	if c.operator {
+		form.Tenant = q.one("tenant")
+	}
 	var err error
 	if d.Statuses, err = statusesOf(statuses); err != nil {
 		q.fail("status", err.Error())
@@ -146,17 +149,17 @@ func (c *call) replayForm(q *query) (*replayForm, error) {
 	for _, s := range []sender.Status{sender.Failed, sender.Cancelled, sender.Blocked, sender.Succeeded, sender.Pending} {
 		form.Chosen = append(form.Chosen, eventChoice{s.String(), s.String(), slices.Contains(d.Statuses, s)})
 	}
-	all, err := c.Endpoints(c.context(), c.tenant)
+	tenant := c.scope(form.Tenant)
+	all, err := c.Endpoints(c.context(), tenant)
 	if err != nil {
 		return nil, err
 	}
-	form.Tenant = c.chosenTenant()
 	form.offer(c, all)
 	if q.one("count") == "" {
 		return form, nil
 	}
 	d.Limit = countedAtMost
-	page, err := c.Deliveries(c.context(), c.tenant, d)
+	page, err := c.Deliveries(c.context(), tenant, d)
 	if err != nil {
 		return nil, err
 	}

@@ -66,6 +66,10 @@ func explain(err error, noun string) *refusal {
 		// Nothing of the ID: the answer is the same whether it is somebody
 		// else's or nobody's.
 		return &refusal{status: http.StatusNotFound, detail: fmt.Sprintf("there is no %s of this ID: look it up in the list", noun)}
+	case errors.Is(err, sender.ErrFollowers):
+		return &refusal{status: http.StatusServiceUnavailable, detail: "too many streams are open already: close one, or try again in a few seconds", cause: err}
+	case errors.Is(err, sender.ErrAmbiguous):
+		return conflict("several tenants have an event of this ID: say whose is meant with the parameter tenant")
 	case errors.Is(err, sender.ErrReadOnly):
 		return conflict(sender.ErrReadOnly.Error())
 	case errors.Is(err, sender.ErrUnderWay):

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/manysends/caddy-webhooks/sender"
 )
 
 // query are the parameters of a request. The first one that is wrong is kept
@@ -71,6 +73,11 @@ func (q *query) whole(name string, least, most, otherwise int) int {
 		q.fail(name, strconv.Quote(s)+" is not a whole number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most)+": write such a number")
 	}
 	return n
+}
+
+// page are the parameters limit and cursor of a list that few are longer than.
+func (q *query) page() sender.PageQuery {
+	return sender.PageQuery{Limit: q.whole("limit", 1, 1000, 100), Cursor: q.one("cursor")}
 }
 
 // span are the parameters from and to. Zero times stand for what is not given.

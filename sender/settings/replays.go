@@ -7,19 +7,43 @@ import (
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
+// replayAnswer is a replay as it is answered.
+type replayAnswer struct {
+	sender.Replay
+
+	// Tenant stands in place of that of Replay; [sender.AnyTenant] when those of
+	// all tenants are replayed.
+	Tenant *string `json:"tenant,omitempty"`
+}
+
+func (c *call) shownReplay(r sender.Replay) replayAnswer {
+	return replayAnswer{r, c.shownOwnTenant(r.Tenant)}
+}
+
 func listReplays(c *call) error {
-	list, err := c.Replays(c.context(), c.tenant)
+	q, tenant := c.scoped("limit", "cursor")
+	part := q.page()
+	if q.err != nil {
+		return q.err
+	}
+	page, err := c.ReplayPage(c.context(), tenant, part)
 	if err != nil {
 		return err
 	}
+	answers := make([]replayAnswer, 0, len(page.Replays))
+	for _, r := range page.Replays {
+		answers = append(answers, c.shownReplay(r))
+	}
 	return c.answer(http.StatusOK, struct {
-		Replays []sender.Replay `json:"replays"`
-	}{list})
+		Replays []replayAnswer `json:"replays"`
+		Next    string         `json:"next,omitempty"`
+	}{answers, page.Next})
 }
 
 func startReplay(c *call) error {
 	var r sender.ReplayRequest
-	err := c.read(fields{
+	tenant := c.tenant
+	known := fields{
 		"endpoints": listed(&r.EndpointIDs, "the ID of an endpoint", whatever),
 		"statuses":  listed(&r.Statuses, "a status such as failed", named[sender.Status]),
 		"types":     listed(&r.Types, likeEvent, webhook.ParsePattern),
@@ -28,18 +52,21 @@ func startReplay(c *call) error {
 		"fresh_id":  flag(&r.FreshID),
 		"rate":      rate(&r.Rate),
 		"dry_run":   flag(&r.DryRun),
-	}, true)
-	if err != nil {
+	}
+	if c.operator {
+		known["tenant"] = anyTenant(&tenant)
+	}
+	if err := c.read(known, true); err != nil {
 		return err
 	}
-	replay, err := c.StartReplay(c.context(), c.tenant, r)
+	replay, err := c.StartReplay(c.context(), tenant, r)
 	if err != nil {
 		return err
 	}
 	if r.DryRun {
-		return c.answer(http.StatusOK, replay)
+		return c.answer(http.StatusOK, c.shownReplay(replay))
 	}
-	return c.created("replays", replay.ID, replay)
+	return c.created("replays", replay.ID, c.shownReplay(replay))
 }
 
 func getReplay(c *call) error {
@@ -57,5 +84,5 @@ func (c *call) replay(replay sender.Replay, err error) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, replay)
+	return c.answer(http.StatusOK, c.shownReplay(replay))
 }

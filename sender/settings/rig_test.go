@@ -129,7 +129,10 @@ func send(t testing.TB, h http.Handler, method, path, body string, headers ...st
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, request)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	// Whoever asks for a stream leaves when it begins.
+	h.ServeHTTP(leaver{w, cancel}, request.WithContext(ctx))
 	a := &answer{w.Code, w.Header(), w.Body.String(), t}
 
 	if a.header.Get("X-Content-Type-Options") != "nosniff" {
@@ -143,6 +146,14 @@ func send(t testing.TB, h http.Handler, method, path, body string, headers ...st
 	}
 	return a
 }
+
+// leaver is a client that leaves as soon as it is sent something.
+type leaver struct {
+	*httptest.ResponseRecorder
+	leave func()
+}
+
+func (l leaver) Flush() { l.leave() }
 
 // want checks the status.
 func (a *answer) want(status int) *answer {

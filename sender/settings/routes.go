@@ -18,6 +18,9 @@ type route struct {
 
 	// reveals tells that the answer holds secrets.
 	reveals bool
+
+	// changes tells that the answer is there to change something with.
+	changes bool
 }
 
 var routes = []route{
@@ -34,6 +37,7 @@ var routes = []route{
 	{method: http.MethodGet, path: "/api/event-types", serve: listEventTypes},
 	{method: http.MethodGet, path: "/api/events/{id}", noun: "event", serve: getEvent},
 	{method: http.MethodGet, path: "/api/deliveries", noun: "endpoint", serve: listDeliveries},
+	{method: http.MethodGet, path: streamPath, noun: "endpoint", serve: streamDeliveries},
 	{method: http.MethodGet, path: "/api/deliveries/{id}", noun: "delivery", serve: getDelivery},
 	{method: http.MethodPost, path: "/api/deliveries/{id}/retry", noun: "delivery", serve: retryDelivery},
 	{method: http.MethodPost, path: "/api/deliveries/{id}/cancel", noun: "delivery", serve: cancelDelivery},

@@ -17,7 +17,7 @@ type statsAnswer struct {
 }
 
 func getStats(c *call) error {
-	q := c.query("endpoint", "from", "to", "step", "by")
+	q, tenant := c.scoped("endpoint", "from", "to", "step", "by")
 	var s sender.StatsQuery
 	s.EndpointIDs = each(q, "endpoint", whatever)
 	s.From, s.To = q.span()
@@ -31,7 +31,7 @@ func getStats(c *call) error {
 	if q.err != nil {
 		return q.err
 	}
-	stats, err := c.Stats(c.context(), c.tenant, s)
+	stats, err := c.Stats(c.context(), tenant, s)
 	if err != nil {
 		return err
 	}

@@ -64,9 +64,19 @@ func (r *reader) columnAttempt(stmt *sqlite.Stmt, brief bool) (sender.Attempt, e
 // Event implements [sender.Store].
 func (s *Store) Event(ctx context.Context, tenant, id string) (record *sender.EventRecord, err error) {
 	err = s.read(ctx, "reading an event", func(r *reader) (err error) {
-		r.event.BindText(1, id)
-		r.event.BindText(2, tenant)
-		record, err = r.eventRecord(r.event, nil)
+		find := r.event
+		if tenant == sender.AnyTenant {
+			seq, err := r.onlyEvent(id)
+			if err != nil || seq == 0 {
+				return err
+			}
+			find = r.eventAt
+			find.BindInt64(1, seq)
+		} else {
+			find.BindText(1, id)
+			find.BindText(2, tenant)
+		}
+		record, err = r.eventRecord(find, nil)
 		return err
 	})
 	if err != nil {
@@ -76,6 +86,22 @@ func (s *Store) Event(ctx context.Context, tenant, id string) (record *sender.Ev
 		return nil, fmt.Errorf("event %q: %w", id, sender.ErrNotFound)
 	}
 	return record, nil
+}
+
+// onlyEvent is the number of the event of an ID, whosever it is; 0 when there
+// is none.
+func (r *reader) onlyEvent(id string) (seq int64, err error) {
+	n := 0
+	r.eventOfAny.BindText(1, id)
+	err = rows(r.eventOfAny, func() (bool, error) {
+		n++
+		seq = r.eventOfAny.ColumnInt64(0)
+		return true, nil
+	})
+	if err == nil && n > 1 {
+		err = fmt.Errorf("event %q: %w", id, sender.ErrAmbiguous)
+	}
+	return seq, err
 }
 
 // Delivery implements [sender.Store].

@@ -11,12 +11,12 @@ type reader struct {
 	conn            *sqlite.Conn
 	begin, rollback *sqlite.Stmt
 
-	event, eventAt, delivery, attempts, last *sqlite.Stmt
-	endpoint, number                         *sqlite.Stmt
-	purgeable, purgeableOf, ended            *sqlite.Stmt
-	documents                                *sqlite.Stmt
-	counters                                 counterQueries
-	listing                                  listStatements
+	event, eventOfAny, eventAt, delivery, attempts, last *sqlite.Stmt
+	endpoint, number                                     *sqlite.Stmt
+	purgeable, purgeableOf, ended                        *sqlite.Stmt
+	documents                                            *sqlite.Stmt
+	counters                                             counterQueries
+	listing                                              listStatements
 
 	// names are the IDs of the endpoints seen so far, by number. A number keeps
 	// its endpoint for ever.
@@ -30,6 +30,7 @@ type reader struct {
 func (r *reader) list() prepared {
 	all := prepared{
 		{&r.event, `SELECT ` + eventColumns + `, seq, stored_at, targets FROM events WHERE id = ?1 AND tenant = ?2`},
+		{&r.eventOfAny, `SELECT seq FROM events WHERE id = ?1 LIMIT 2`},
 		{&r.eventAt, `SELECT ` + eventColumns + `, seq, stored_at, targets FROM events WHERE seq = ?1`},
 		{&r.delivery, `SELECT status, attempts, due, schedule_start FROM deliveries WHERE event_seq = ?1 AND endpoint = ?2`},
 		{&r.attempts, `SELECT ` + attemptColumns + `, response_body

@@ -223,6 +223,17 @@ func (m *model) Event(ctx context.Context, tenant, id string) (*sender.EventReco
 	}
 	defer m.mu.Unlock()
 	e := m.find(tenant, id)
+	if tenant == sender.AnyTenant {
+		for _, other := range m.events {
+			switch {
+			case other.Event.ID != id:
+			case e != nil:
+				return nil, sender.ErrAmbiguous
+			default:
+				e = other
+			}
+		}
+	}
 	if e == nil {
 		return nil, sender.ErrNotFound
 	}

@@ -183,6 +183,22 @@ func testTenants(f *fixture) {
 	if diff := cmp.Diff(other.Event, record.Event); diff != "" {
 		f.t.Errorf("event of the other tenant (-want +got):\n%s", diff)
 	}
+	if _, err := f.store.Event(f.t.Context(), sender.AnyTenant, "e"); !errors.Is(err, sender.ErrAmbiguous) {
+		f.t.Errorf("the event of any tenant, of which two have it: %v, want ErrAmbiguous", err)
+	}
+	alone := event("alone", at(3), "b")
+	alone.Event.Tenant = "t"
+	f.put(alone)
+	record, err = f.store.Event(f.t.Context(), sender.AnyTenant, "alone")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if diff := cmp.Diff(alone.Event, record.Event); diff != "" || len(record.Deliveries) != 1 {
+		f.t.Errorf("the event of any tenant, of which one has it (-want +got):\n%s\ndeliveries: %+v", diff, record.Deliveries)
+	}
+	if _, err := f.store.Event(f.t.Context(), sender.AnyTenant, "nothing"); !errors.Is(err, sender.ErrNotFound) {
+		f.t.Errorf("the event of any tenant, of which none has it: %v, want ErrNotFound", err)
+	}
 }
 
 // conflicting is an event of the ID with content that no other one has.
