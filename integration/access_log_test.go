@@ -7,18 +7,18 @@ import (
 	"testing"
 )
 
-// TestAccessLogWithoutTokens runs the README's recipe for logs: neither the
+// TestAccessLogWithoutTokens runs the recipe for logs in docs/receiver.md: neither the
 // access log nor the log of a refusal nor that of a failure shows what a
 // provider's requests are trusted for.
 func TestAccessLogWithoutTokens(t *testing.T) {
 	recipe := ""
-	for _, block := range caddyfileBlocks(t, filepath.Join("..", "README.md")) {
-		if strings.Contains(block, "format filter") {
-			recipe = block
+	for _, b := range blocksOf(t, filepath.Join("..", "docs", "receiver.md")) {
+		if strings.Contains(b.text, "format filter") {
+			recipe = b.text
 		}
 	}
 	if recipe == "" {
-		t.Fatal("the README has no recipe for logs")
+		t.Fatal("docs/receiver.md has no recipe for logs")
 	}
 	app := newSink(t, "")
 	c := newCaddy(t)

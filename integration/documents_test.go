@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +16,8 @@ import (
 
 func init() { caddymain.RegisterModule(new(execEvents)) }
 
-// execEvents stands for github.com/mholt/caddy-events-exec, which the README
-// shows but nobody needs for the tests.
+// execEvents stands for github.com/mholt/caddy-events-exec, which the documents
+// show but nobody needs for the tests.
 type execEvents struct {
 	Args []string `json:"args,omitempty"`
 }
@@ -29,46 +32,266 @@ func (e *execEvents) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// TestDocumentedCaddyfilesAdapt adapts every Caddyfile that the documents show,
-// and wants it formatted as `caddy fmt` does.
-func TestDocumentedCaddyfilesAdapt(t *testing.T) {
-	documents, err := filepath.Glob(filepath.Join("..", "docs", "*.md"))
-	if err != nil {
-		t.Fatal(err)
+// documents are the documents for users.
+func documents(t *testing.T) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join("..", "docs", "*.md"))
+	if err != nil || len(list) == 0 {
+		t.Fatalf("no documents found: %v", err)
 	}
-	blocks := 0
-	for _, document := range append(documents, filepath.Join("..", "README.md")) {
-		for i, block := range caddyfileBlocks(t, document) {
-			blocks++
-			t.Run(filepath.Base(document)+" "+strconv.Itoa(i+1), func(t *testing.T) {
-				if out := adapt(t, block); !strings.HasPrefix(out, "{") {
-					t.Errorf("it does not adapt: %s\n%s", out, block)
-				}
-			})
-		}
+	for _, name := range []string{"README.md", "SECURITY.md", "CHANGELOG.md", "xcaddy.md"} {
+		list = append(list, filepath.Join("..", name))
 	}
-	if blocks == 0 {
-		t.Error("no Caddyfile was found")
-	}
+	return list
 }
 
-// caddyfileBlocks are the Caddyfiles in a document, in order.
-func caddyfileBlocks(t *testing.T, document string) (blocks []string) {
+// block is a fenced block of a document. What follows the language on the
+// fence's line, which readers do not see, says what is done with the block.
+type block struct {
+	document string
+	line     int
+	language string
+	words    []string
+	text     string
+}
+
+func (b block) String() string { return fmt.Sprintf("%s:%d", filepath.Base(b.document), b.line) }
+
+// has tells whether the block has a word.
+func (b block) has(word string) bool { return slices.Contains(b.words, word) }
+
+// value is what follows a key and "=" among the words.
+func (b block) value(key string) string {
+	for _, w := range b.words {
+		if value, ok := strings.CutPrefix(w, key+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// blocksOf are the fenced blocks of a document, in order.
+func blocksOf(t *testing.T, document string) (blocks []block) {
 	t.Helper()
 	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rest := string(text)
-	for {
-		_, after, found := strings.Cut(rest, "```caddyfile\n")
-		if !found {
-			return blocks
+	var open *block
+	for i, line := range strings.Split(string(text), "\n") {
+		fence, isFence := strings.CutPrefix(line, "```")
+		switch {
+		case !isFence && open != nil:
+			open.text += line + "\n"
+		case !isFence:
+			if strings.HasPrefix(strings.TrimSpace(line), "```") {
+				t.Fatalf("%s:%d: an indented fence: put it at the start of the line", document, i+1)
+			}
+		case open != nil:
+			blocks, open = append(blocks, *open), nil
+		default:
+			words := strings.Fields(fence)
+			open = &block{document: document, line: i + 1}
+			if len(words) > 0 {
+				open.language, open.words = words[0], words[1:]
+			}
 		}
-		block, next, closed := strings.Cut(after, "```")
-		if !closed {
-			t.Fatalf("%s: a block does not end", document)
-		}
-		blocks, rest = append(blocks, block), next
 	}
+	if open != nil {
+		t.Fatalf("%s: the block does not end", open)
+	}
+	return blocks
+}
+
+// unrun says why a shell block is not run, by the word that stands on its
+// fence. Its syntax is checked all the same.
+var unrun = map[string]string{
+	"network": "it needs a registry or another machine",
+	"root":    "it changes the machine",
+	"yours":   "it names what is the reader's",
+	"slow":    "it takes minutes",
+}
+
+// plain says what a block of plain text may be.
+var plain = map[string]string{
+	"picture": "a drawing",
+	"syntax":  "the form of a directive; TestDocumentedWords compares its words",
+	"served":  "what the server prints, which the walk looks for",
+	"message": "an error message or a text to be typed, which another test has",
+}
+
+// TestDocuments does with every fenced block of the documents what its reader
+// would: loads it, runs it, compiles it. A block that it does not know what to
+// do with fails.
+func TestDocuments(t *testing.T) {
+	for _, document := range documents(t) {
+		blocks := blocksOf(t, document)
+		if len(blocks) == 0 {
+			continue
+		}
+		t.Run(filepath.Base(document), func(t *testing.T) {
+			t.Parallel()
+			var walk []block
+			for _, b := range blocks {
+				if walks(b) {
+					walk = append(walk, b)
+				}
+				t.Run(fmt.Sprintf("%d %s", b.line, b.language), func(t *testing.T) { checkBlock(t, b) })
+			}
+			if len(walk) > 0 {
+				t.Run("walk", func(t *testing.T) { walkThrough(t, walk) })
+			}
+		})
+	}
+}
+
+// walks tells whether a block is part of the walk through its document: the
+// commands that the reader runs one after the other, and the files he writes.
+func walks(b block) bool {
+	switch b.language {
+	case "sh", "console":
+		return !slices.ContainsFunc(b.words, func(w string) bool { return unrun[w] != "" })
+	case "text":
+		return b.has("served")
+	}
+	return b.value("file") != ""
+}
+
+// checkBlock checks a block by itself.
+func checkBlock(t *testing.T, b block) {
+	switch b.language {
+	case "caddyfile":
+		checkCaddyfile(t, b)
+	case "sh":
+		checkShell(t, b)
+	case "console":
+		if !strings.HasPrefix(b.text, "$ ") {
+			t.Errorf("%s does not begin with a command after \"$ \"", b)
+		}
+	case "json":
+		checkJSON(t, b)
+	case "go", "js", "python", "php", "ruby", "java":
+		checkCode(t, b)
+	case "promql", "yaml":
+		checkPrometheus(t, b)
+	case "dockerfile":
+		checkDockerfile(t, b)
+	case "systemd":
+		checkUnit(t, b)
+	case "text":
+		if !slices.ContainsFunc(b.words, func(w string) bool { return plain[w] != "" }) {
+			t.Errorf("%s: plain text needs a word on its fence that says what it is: one of %v", b, plain)
+		}
+	default:
+		t.Errorf("%s: nothing is known to do with a block in %q", b, b.language)
+	}
+}
+
+// inCaddyfile are the environment variables and files that a Caddyfile names.
+var (
+	envInCaddyfile  = regexp.MustCompile(`\{(?:env\.|\$)([A-Za-z0-9_]+)`)
+	fileInCaddyfile = regexp.MustCompile(`\{file\.(/[^}]+)\}`)
+)
+
+// sampleValue is a value for an environment variable or a file of a Caddyfile.
+func sampleValue(name string) string {
+	switch name := strings.ToLower(name); {
+	case strings.Contains(name, "key"):
+		return "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	case strings.Contains(name, "signing"):
+		return "whsk_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	}
+	return vectorSecret
+}
+
+// checkCaddyfile adapts a Caddyfile, wants it formatted as `caddy fmt` does,
+// and has Caddy validate it, with the environment and the files that it names.
+func checkCaddyfile(t *testing.T, b block) {
+	if out := adapt(t, b.text); !strings.HasPrefix(out, "{") {
+		t.Fatalf("%s does not adapt: %s\n%s", b, out, b.text)
+	}
+	if b.has("exec") {
+		return // it needs a module that is not compiled in
+	}
+	c := newCaddy(t)
+	text := b.text
+	for _, m := range envInCaddyfile.FindAllStringSubmatch(text, -1) {
+		c.env = append(c.env, m[1]+"="+sampleValue(m[1]))
+	}
+	for _, m := range fileInCaddyfile.FindAllStringSubmatch(text, -1) {
+		path := filepath.Join(c.home, m[1])
+		writeFile(t, path, sampleValue(filepath.Base(m[1])))
+		text = strings.ReplaceAll(text, m[1], path)
+	}
+	out, err := c.command("adapt", "--validate", "--config", c.write(text), "--adapter", "caddyfile").CombinedOutput()
+	if err != nil {
+		t.Errorf("%s is not valid: %v\n%s\n%s", b, err, out, text)
+	}
+}
+
+// checkJSON parses JSON, and has Caddy validate it if it is a configuration.
+func checkJSON(t *testing.T, b block) {
+	var members map[string]json.RawMessage
+	if !json.Valid([]byte(b.text)) {
+		t.Fatalf("%s is not JSON:\n%s", b, b.text)
+	}
+	if json.Unmarshal([]byte(b.text), &members) != nil || members["apps"] == nil {
+		return
+	}
+	c := newCaddy(t)
+	for _, m := range envInCaddyfile.FindAllStringSubmatch(b.text, -1) {
+		c.env = append(c.env, m[1]+"="+sampleValue(m[1]))
+	}
+	path := filepath.Join(c.home, "caddy.json")
+	writeFile(t, path, b.text)
+	if out, err := c.command("validate", "--config", path).CombinedOutput(); err != nil {
+		t.Errorf("%s is not valid: %v\n%s", b, err, out)
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)#\s]*)(#[^)\s]*)?\)`)
+
+// TestDocumentedLinks follows the links within the documents.
+func TestDocumentedLinks(t *testing.T) {
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			path, anchor := m[1], strings.TrimPrefix(m[2], "#")
+			if strings.Contains(path, "://") || strings.HasPrefix(path, "mailto:") {
+				continue
+			}
+			target := document
+			if path != "" {
+				target = filepath.Join(filepath.Dir(document), path)
+			}
+			content, err := os.ReadFile(target)
+			if err != nil {
+				if info, dir := os.Stat(target); dir == nil && info.IsDir() {
+					continue
+				}
+				t.Errorf("%s links to %s: %v", filepath.Base(document), path, err)
+				continue
+			}
+			if anchor != "" && !slices.Contains(anchors(string(content)), anchor) {
+				t.Errorf("%s links to %s#%s, which is no heading there", filepath.Base(document), path, anchor)
+			}
+		}
+	}
+}
+
+// notInAnchor are the characters that GitHub leaves out of a heading's anchor.
+var notInAnchor = regexp.MustCompile(`[^\p{L}\p{N}\- _]`)
+
+// anchors are what the headings of a document can be linked to by.
+func anchors(text string) (list []string) {
+	for line := range strings.Lines(text) {
+		if heading := strings.TrimLeft(line, "#"); heading != line && strings.HasPrefix(heading, " ") {
+			heading = notInAnchor.ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), "")
+			list = append(list, strings.ReplaceAll(heading, " ", "-"))
+		}
+	}
+	return list
 }
