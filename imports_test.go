@@ -53,19 +53,21 @@ func within(importPath, path string) bool {
 	return importPath == path || strings.HasPrefix(importPath, path+"/")
 }
 
-// TestImportsPointOneWay guards the promise that webhook, sender and receiver
-// are for any Go program: they reach no package of Caddy, not even through
-// others, and sender and receiver do not know each other.
+// TestImportsPointOneWay guards the promise that webhook, sender, receiver and
+// signer are for any Go program: they reach no package of Caddy, not even
+// through others, and sender and receiver do not know each other.
 func TestImportsPointOneWay(t *testing.T) {
 	const caddy = "github.com/caddyserver"
 	tests := []struct {
 		folder    string
 		forbidden []string
 	}{
-		{"webhook", []string{caddy, module + "/sender", module + "/receiver", module + "/caddymodule"}},
+		{"diagnose", []string{caddy, module + "/sender", module + "/receiver", module + "/signer", module + "/caddymodule"}},
+		{"webhook", []string{caddy, module + "/sender", module + "/receiver", module + "/signer", module + "/caddymodule"}},
 		{"egress", []string{caddy, module + "/webhook", module + "/sender", module + "/receiver", module + "/caddymodule"}},
-		{"sender", []string{caddy, module + "/receiver", module + "/caddymodule"}},
-		{"receiver", []string{caddy, module + "/sender", module + "/caddymodule"}},
+		{"sender", []string{caddy, module + "/receiver", module + "/signer", module + "/caddymodule"}},
+		{"receiver", []string{caddy, module + "/sender", module + "/signer", module + "/caddymodule"}},
+		{"signer", []string{caddy, module + "/sender", module + "/caddymodule"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.folder, func(t *testing.T) {

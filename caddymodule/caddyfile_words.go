@@ -85,12 +85,20 @@ func parseSecrets(d *caddyfile.Dispenser, secrets *[]string) error {
 	if len(*secrets) == 0 {
 		return d.Errf("%s needs a value: write: %s {env.WEBHOOK_%s}, and further ones behind it while changing over", word, word, strings.ToUpper(word))
 	}
-	for i, s := range *secrets {
+	if err := checkSecretArgs(d, word, *secrets); err != nil {
+		return err
+	}
+	return noBlock(d, word)
+}
+
+// checkSecretArgs refuses secrets, or keys, that are empty.
+func checkSecretArgs(d *caddyfile.Dispenser, word string, secrets []string) error {
+	for i, s := range secrets {
 		if s == "" {
 			return d.Errf("%s %d is empty: set the environment variable it comes from before starting Caddy", word, i+1)
 		}
 	}
-	return noBlock(d, word)
+	return nil
 }
 
 // parseDuration reads exactly one duration, longer than zero.

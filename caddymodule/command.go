@@ -19,7 +19,11 @@ func init() {
 		Short: "Works with the webhooks of a running Caddy",
 		Long: `
 Works with the webhooks of a running Caddy, through its admin API.`,
-		CobraFunc: func(cmd *cobra.Command) { cmd.AddCommand(forgetCommand()) },
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.AddCommand(forgetCommand())
+			cmd.AddCommand(secretCommand())
+			cmd.AddCommand(signCommand())
+		},
 	})
 }
 

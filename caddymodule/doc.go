@@ -3,5 +3,6 @@
 // engines to Caddy's life cycle, and hands requests over.
 //
 // The modules are the app webhooks, the HTTP handlers webhook_publish,
-// webhook_settings and webhook_receive, and the store webhooks.stores.sqlite.
+// webhook_settings, webhook_receive and webhook_sign, and the store
+// webhooks.stores.sqlite.
 package caddymodule

@@ -10,6 +10,7 @@ import (
 
 	"github.com/manysends/caddy-webhooks/receiver"
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/signer"
 )
 
 // expand replaces the placeholders in a setting when the configuration is
@@ -106,6 +107,20 @@ func expandReceiver(c receiver.Config, repl *caddy.Replacer) (receiver.Config, e
 		if c.Parameters[name], err = expand(repl, value); err != nil {
 			return c, fmt.Errorf("parameter %s: %w", name, err)
 		}
+	}
+	return c, nil
+}
+
+// expandSigner returns the signer's settings with their placeholders replaced,
+// but for the ID, which is replaced for each request. The original keeps them,
+// as it is shown and saved.
+func expandSigner(c signer.Config, repl *caddy.Replacer) (signer.Config, error) {
+	var err error
+	if c.Secrets, err = expandAll(repl, "secret", c.Secrets); err != nil {
+		return c, err
+	}
+	if c.URL, err = expand(repl, c.URL); err != nil {
+		return c, fmt.Errorf("url: %w", err)
 	}
 	return c, nil
 }

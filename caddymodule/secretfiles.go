@@ -13,7 +13,7 @@ import (
 // secretsEvery is how often files with secrets are looked at.
 const secretsEvery = 2 * time.Second
 
-// secretFiles are the files that a receiver's secrets come from.
+// secretFiles are the files that the secrets of a handler come from.
 type secretFiles struct {
 	files   []secretFile
 	failure string // that has been logged; empty when there is none
@@ -70,35 +70,45 @@ func (s *secretFiles) changed() (changed bool, err error) {
 	return changed, err
 }
 
-// readSecretsAgain puts the secrets into force that their files hold now, if
-// they have changed. If something is wrong with them, those before stay.
-func (h *Receive) readSecretsAgain() {
-	if h.secrets == nil {
-		return
+// readAgain puts the secrets into force that the files hold now, if they have
+// changed, and returns those in force. Written are the secrets with their
+// placeholders, inForce those that they stood for, and use takes new ones. If
+// something is wrong with them, those before stay. Whose says in the log whose
+// they are. Of nil, it does nothing.
+func (s *secretFiles) readAgain(written, inForce []string, use func([]string) error, log *slog.Logger, whose slog.Attr) []string {
+	if s == nil {
+		return inForce
 	}
-	changed, err := h.secrets.changed()
+	changed, err := s.changed()
 	if err == nil {
 		if !changed {
-			return
+			return inForce
 		}
 		var secrets []string
-		secrets, err = expandAll(caddy.NewReplacer(), "secret", h.Secrets)
-		if err == nil && slices.Equal(secrets, h.settings.Secrets) {
-			h.secrets.failure = ""
-			return
+		secrets, err = expandAll(caddy.NewReplacer(), "secret", written)
+		if err == nil && slices.Equal(secrets, inForce) {
+			s.failure = ""
+			return inForce
 		}
 		if err == nil {
-			err = h.receiver.Load().SetSecrets(secrets)
+			err = use(secrets)
 		}
 		if err == nil {
-			h.settings.Secrets, h.secrets.failure = secrets, ""
-			h.log.Info("the secrets have changed with their file", slog.String("receiver", h.settings.Name))
-			return
+			s.failure = ""
+			log.Info("the secrets have changed with their file", whose)
+			return secrets
 		}
 	}
-	if failure := err.Error(); failure != h.secrets.failure {
-		h.secrets.failure = failure
-		h.log.Error("the secrets cannot be read again: those before stay in force",
-			slog.String("receiver", h.settings.Name), slog.String("error", failure))
+	if failure := err.Error(); failure != s.failure {
+		s.failure = failure
+		log.Error("the secrets cannot be read again: those before stay in force", whose, slog.String("error", failure))
 	}
+	return inForce
+}
+
+// readSecretsAgain puts the secrets into force that the receiver's files hold
+// now, if they have changed.
+func (h *Receive) readSecretsAgain() {
+	use := func(secrets []string) error { return h.receiver.Load().SetSecrets(secrets) }
+	h.settings.Secrets = h.secrets.readAgain(h.Secrets, h.settings.Secrets, use, h.log, slog.String("receiver", h.settings.Name))
 }

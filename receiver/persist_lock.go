@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-)
 
-// errLocked is what tryLock returns when somebody else has the lock.
-var errLocked = errors.New("locked")
+	"github.com/manysends/caddy-webhooks/internal/filelock"
+)
 
 // lockFile takes the lock of the file of seen events at path: a file beside
 // it, since that one is replaced now and then. The lock ends with the process,
@@ -18,9 +17,9 @@ func lockFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the file of seen events %s cannot be used: its folder is not writable: %w", path, err)
 	}
-	if err := tryLock(f); err != nil {
+	if err := filelock.TryLock(f); err != nil {
 		_ = f.Close()
-		if errors.Is(err, errLocked) {
+		if errors.Is(err, filelock.ErrLocked) {
 			return nil, fmt.Errorf("%w: %s belongs to another process, or to another receiver of this one: end it, or name another file", ErrStateInUse, path)
 		}
 		return nil, fmt.Errorf("the file of seen events %s cannot be locked: %w", path, err)

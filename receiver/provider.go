@@ -70,13 +70,16 @@ func Providers() []Provider {
 }
 
 // provider is a row of the table: everything that differs from one provider
-// to another. It is verified by newScheme or by template.
+// to another. It is verified by newScheme, by template, or as standard says.
 type provider struct {
 	Provider
 
 	// template says how requests are signed. What follows from it need not be
 	// set: see [provider.use].
 	template *Template
+
+	// standard tells that requests are signed as Standard Webhooks says.
+	standard bool
 
 	// newScheme reads the secrets into the check that this provider's
 	// signatures need. It is the only check: nothing falls back to another.
@@ -168,6 +171,9 @@ var providers = table(
 func table(groups ...[]provider) []provider {
 	rows := slices.Concat(groups...)
 	for i := range rows {
+		if rows[i].standard {
+			rows[i].newScheme = newHeaderScheme
+		}
 		if rows[i].template != nil {
 			rows[i].use(rows[i].template) // a test sees to it that all are right
 		}

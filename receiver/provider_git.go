@@ -98,7 +98,7 @@ var gitProviders = []provider{
 			Source:      "https://docs.gitlab.com/user/project/integrations/webhooks/",
 			Timestamped: true, IDSigned: true,
 		},
-		newScheme: newHeaderScheme,
+		standard:  true,
 		id:        source{header: webhook.HeaderID},
 		claims:    []claimOf{claimID},
 		eventType: source{member: "object_kind"},

@@ -2,6 +2,8 @@ package sender_test
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -91,5 +93,47 @@ func TestLog(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(lines)
+	}
+}
+
+// slowLog is a log that takes a line only when it is let.
+type slowLog struct {
+	slog.Handler
+	writing chan struct{} // told of each line about a delivery
+	let     chan struct{}
+}
+
+func (l slowLog) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "delivered" {
+		l.writing <- struct{}{}
+		<-l.let
+	}
+	return l.Handler.Handle(ctx, r)
+}
+
+// TestSlowLogHoldsUpNoOtherDelivery guards that a line is logged outside of the
+// lane's lock: a log that stands still must not keep other deliveries to the
+// same endpoint from being made.
+func TestSlowLogHoldsUpNoOtherDelivery(t *testing.T) {
+	p := newPeer(t, func(http.ResponseWriter, *http.Request, int) {})
+	l := slowLog{
+		Handler: slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}),
+		writing: make(chan struct{}, 2), let: make(chan struct{}),
+	}
+	r := &rig{t: t, clock: newFakeClock(), config: toPeers(p), logger: slog.New(l)}
+	r.open()
+	r.start()
+	let := sync.OnceFunc(func() { close(l.let) })
+	defer let()
+	held := time.AfterFunc(10*time.Second, func() {
+		t.Error("the second event was not delivered while the line of the first one was being written")
+		let()
+	})
+	defer held.Stop()
+	for range 2 {
+		if _, err := r.Publish(t.Context(), webhook.Event{Type: "message.created", Data: []byte(`{}`)}); err != nil {
+			t.Fatal(err)
+		}
+		<-l.writing
 	}
 }

@@ -20,7 +20,7 @@ import (
 // What BenchmarkDeadNeighbour does.
 const (
 	neighbourQueued = 100_000
-	neighbourRounds = 5
+	neighbourRounds = 15
 	neighbourRate   = 500 // events per second
 	neighbourPhase  = 2 * time.Second
 )

@@ -64,8 +64,9 @@ func (s *Sender) stepReplay(ctx context.Context, j *replayJob) (goesOn bool, wai
 	}
 	now.running = true
 	if err := s.saveReplay(ctx, &now); err != nil {
-		// What was handed over is handed over again, which does no harm: it is
-		// under way, or a duplicate.
+		// What was handed over is handed over again. That does no harm while it
+		// is under way, and with fresh IDs; what has been delivered meanwhile is
+		// delivered once more, as a replay of delivered events asks for.
 		s.log.Error("a replay cannot go on; it is tried again", "replay", now.ID, "error", err, "in", replayRetryEvery)
 		return true, replayRetryEvery
 	}

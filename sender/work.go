@@ -77,6 +77,16 @@ func (l *lane) finish(kind int, t *target, d *Delivery, r *result, o *Outcome) (
 		l.s.settling.wait(l.s.attempts)
 		l.s.metrics.attempted(t.label, r.attempt.StatusCode, r.attempt.Verdict, time.Duration(r.attempt.Duration))
 	}
+	settled, kind, following := l.conclude(kind, t, d, r, o)
+	if settled {
+		l.log(d, o) // without the lock: a log may be slow
+	}
+	return kind, following
+}
+
+// conclude does the part of finish that needs the lane's lock, and tells
+// whether the outcome counts: that of an abandoned attempt does not.
+func (l *lane) conclude(kind int, t *target, d *Delivery, r *result, o *Outcome) (settled bool, next int, following *Delivery) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running[kind]--
@@ -85,10 +95,10 @@ func (l *lane) finish(kind int, t *target, d *Delivery, r *result, o *Outcome) (
 	switch {
 	case r.abandoned && cancelled:
 		l.cancel(d)
-		return 0, nil
+		return false, 0, nil
 	case r.abandoned:
 		l.putBack(kind, d)
-		return 0, nil
+		return false, 0, nil
 	case cancelled && o.Status == Pending:
 		o.Status, o.Due = Cancelled, time.Time{}
 	case o.Status == Failed:
@@ -97,7 +107,6 @@ func (l *lane) finish(kind int, t *target, d *Delivery, r *result, o *Outcome) (
 			EventID: d.Event.ID, EventType: d.Event.Type, Attempts: o.Attempt.Number, Reason: o.Attempt.Error,
 		})
 	}
-	l.log(d, o)
 	if o.Status == Pending {
 		l.leaving[again]++
 	} else {
@@ -109,11 +118,11 @@ func (l *lane) finish(kind int, t *target, d *Delivery, r *result, o *Outcome) (
 		l.judged(r)
 	}
 	// The worker goes on itself rather than have another goroutine started.
-	kind, following := l.take()
+	next, following = l.take()
 	if following != nil {
 		l.pump()
 	}
-	return kind, following
+	return true, next, following
 }
 
 // judged adapts the lane to what an attempt has shown of the endpoint.

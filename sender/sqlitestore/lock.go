@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/manysends/caddy-webhooks/internal/filelock"
 	"github.com/manysends/caddy-webhooks/sender"
 )
-
-// errLocked is what tryLock returns when somebody else has the lock.
-var errLocked = errors.New("locked")
 
 // lockFile takes the lock of the store at path, a file beside it. The lock
 // ends with the process, however that ends; the file stays, because removing
@@ -24,9 +22,9 @@ func lockFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store %s: its folder is not writable: %w", path, err)
 	}
-	if err := tryLock(f); err != nil {
+	if err := filelock.TryLock(f); err != nil {
 		_ = f.Close()
-		if errors.Is(err, errLocked) {
+		if errors.Is(err, filelock.ErrLocked) {
 			return nil, fmt.Errorf("store %s: %w by another process, or twice in this one: end it, or give this one another path", path, sender.ErrStoreInUse)
 		}
 		return nil, fmt.Errorf("store %s: locking it: %w", path, err)
