@@ -18,17 +18,16 @@ const maxShown = 12 << 10
 
 // shownBody is a body as a page shows it.
 type shownBody struct {
-	Text      string
-	Kind      string // "JSON", "Text" or "Binary"
-	Cut       bool
-	Size      int
-	LineCount int
+	Text string
+	Kind string // "JSON", "Text" or "Binary"
+	Cut  bool
+	Size int64 // in bytes, of all of it
 }
 
 // shownText makes a body ready to be read: JSON is indented, what is no text is
 // dumped, and no more than so many bytes of HTML come of it.
 func shownText(body []byte, most int) shownBody {
-	s := shownBody{Size: len(body), Kind: "Text"}
+	s := shownBody{Size: int64(len(body)), Kind: "Text"}
 	text := string(body)
 	switch indented, ok := indent(body, most); {
 	case ok:
@@ -42,7 +41,6 @@ func shownText(body []byte, most int) shownBody {
 	}
 	text, cut := within(visible(text), most)
 	s.Text, s.Cut = text, s.Cut || cut
-	s.LineCount = strings.Count(text, "\n") + 1
 	return s
 }
 

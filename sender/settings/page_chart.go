@@ -145,7 +145,7 @@ func niceTop(n int64) int64 {
 // The bounds of durations in charts, whose axis is logarithmic.
 const (
 	fastest = time.Millisecond
-	slowest = 30 * time.Second
+	slowest = 100 * time.Second
 )
 
 // latency charts percentiles of how long attempts took.
@@ -158,7 +158,7 @@ func (t timeline) latency() *chart {
 	for _, line := range percentiles {
 		c.Lines = append(c.Lines, chartLine{line.name, t.steps(func(s *sender.Counts) float64 { return y(time.Duration(s.Percentile(line.share))) })})
 	}
-	for _, d := range []time.Duration{10 * time.Second, time.Second, 100 * time.Millisecond, 10 * time.Millisecond, time.Millisecond} {
+	for _, d := range []time.Duration{slowest, 10 * time.Second, time.Second, 100 * time.Millisecond, 10 * time.Millisecond, time.Millisecond} {
 		c.Marks = append(c.Marks, chartMark{coordinate(y(d)), webhook.Duration(d).String()})
 	}
 	c.Hits = t.hits(func(s *sender.Counts) string {

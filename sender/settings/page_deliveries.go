@@ -48,7 +48,7 @@ func (c *call) deliveryRow(d *sender.Delivery, stored time.Time, last *sender.At
 	if c.operator {
 		row.Tenant = shortened(d.Event.Tenant, 40)
 	}
-	if d.Status == sender.Pending && d.Attempts > 0 {
+	if d.Status == sender.Pending && d.Due.After(c.Now()) {
 		row.Due = c.moment(d.Due)
 	}
 	if last != nil {

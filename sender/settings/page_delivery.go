@@ -16,9 +16,9 @@ type deliveryPageData struct {
 	EndpointGone              bool
 	Status                    badge
 	Happened, Stored, Due     *moment
+	Waiting                   bool // for its turn
 	CanRetry, CanCancel       bool
 	Data                      shownBody
-	DataKind                  string
 	History                   []attemptRow
 	Earlier                   int // attempts that are not shown
 	Attempt                   *exchange
@@ -80,7 +80,9 @@ func deliveryPage(c *call) error {
 		p.Tenant = visible(d.Event.Tenant)
 	}
 	if d.Status == sender.Pending {
-		p.Due = c.moment(d.Due)
+		if p.Waiting = !d.Due.After(c.Now()); !p.Waiting {
+			p.Due = c.moment(d.Due)
+		}
 	}
 	info, err := c.Endpoint(c.context(), c.tenant, d.EndpointID)
 	switch {

@@ -139,6 +139,11 @@ func (f *endpointForm) apply(values url.Values, e *sender.Endpoint) (ok bool) {
 	if members["events"] = jsonTexts(events); len(events) == 0 {
 		f.fault("events", "there is none: choose at least one, or all events")
 	}
+	for _, pattern := range events {
+		if _, err := webhook.ParsePattern(pattern); err != nil {
+			f.fault("events", err.Error())
+		}
+	}
 	given, err := headerLines(f.Headers, e.Headers)
 	if err != nil {
 		f.fault("headers", err.Error())

@@ -34,10 +34,9 @@ type endpointRow struct {
 // endpointList is the page of all endpoints.
 type endpointList struct {
 	Rows           []endpointRow
-	Total          int
+	Total, Found   int64
 	Filter         string
 	Filtered       bool
-	Found          int
 	Previous, Next int // pages, from 1; 0 for none
 }
 
@@ -52,11 +51,11 @@ func endpointsPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	list := endpointList{Total: len(all), Filter: filter, Filtered: filter != "" || len(all) >= filterFrom}
+	list := endpointList{Total: int64(len(all)), Filter: filter, Filtered: filter != "" || len(all) >= filterFrom}
 	if filter != "" {
 		all = matching(all, filter)
 	}
-	list.Found = len(all)
+	list.Found = int64(len(all))
 	first := min((page-1)*endpointsPerPage, len(all))
 	last := min(first+endpointsPerPage, len(all))
 	if page > 1 {
