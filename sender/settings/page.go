@@ -185,7 +185,7 @@ func (h *Handler) writeRefusal(c *call, e *refusal) {
 		return
 	}
 	name := http.StatusText(e.status)
-	if err := c.page(e.status, "error.html", name, "", failure{e.status, name, sentence(e.detail)}); err != nil {
+	if err := c.page(e.status, "error.html", name, "", failure{e.status, name, sentence(visible(e.detail))}); err != nil {
 		writeProblem(c.w, e)
 	}
 }

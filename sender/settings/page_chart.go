@@ -136,7 +136,7 @@ func niceTop(n int64) int64 {
 	for step := int64(1); ; step *= 10 {
 		for _, m := range []int64{2, 4, 6, 10} {
 			if m*step >= n || step > math.MaxInt64/100 {
-				return m * step
+				return max(m*step, n)
 			}
 		}
 	}

@@ -72,13 +72,21 @@ func choicesOf(types []webhook.EventType, chosen []string) eventChoices {
 func chosenEvents(ticked []string, others string) (list []string) {
 	all := slices.Concat(ticked, lines(others))
 	for _, one := range all {
-		covered := slices.Contains(list, one) || slices.ContainsFunc(all, func(other string) bool {
-			pattern, err := webhook.ParsePattern(other)
-			return err == nil && other != one && (other == "*" || pattern.Match(strings.TrimSuffix(one, ".*")+".any") && strings.HasSuffix(other, ".*") || pattern.Match(one))
-		})
-		if !covered {
+		if !slices.Contains(list, one) && !slices.ContainsFunc(all, func(other string) bool { return other != one && covers(other, one) }) {
 			list = append(list, one)
 		}
 	}
 	return list
+}
+
+// covers tells whether a pattern selects all that another one does.
+func covers(pattern, other string) bool {
+	p, err := webhook.ParsePattern(pattern)
+	if err != nil {
+		return false
+	}
+	if group, found := strings.CutSuffix(other, "*"); found {
+		other = group + "any"
+	}
+	return p.Match(other)
 }

@@ -29,7 +29,7 @@ func TestPagesFromTheFirstToTheLast(t *testing.T) {
 
 	// Tested: the outcome is explained, and can be had again with curl.
 	r.browse(endpoint+"/test").has("conversation.created", "conv_123")
-	r.browse(endpoint+"/test?type=message.created").has("Send message.created")
+	r.browse(endpoint + "/test?type=message.created").has("Send message.created")
 	tested := r.post(endpoint+"/test", url.Values{"type": {"conversation.resolved"}})
 	r.follow(endpoint+"/test", tested).has("The test has succeeded", "Egress rules", "curl -i -X POST", "Webhook-Signature: v1,", "Activate this webhook", "200 OK").lacks(headerValue)
 	r.browse(endpoint + "/test").lacks("The test has succeeded") // without being asked for
@@ -56,7 +56,7 @@ func TestPagesFromTheFirstToTheLast(t *testing.T) {
 	// Again, one and many.
 	r.follow("/deliveries/"+delivery+"/retry", r.post("/deliveries/"+delivery+"/retry", nil)).has("on its way again")
 	r.delivery("evt_1", 2)
-	r.browse("/deliveries/"+delivery+"?attempt=1").has("Attempt 1")
+	r.browse("/deliveries/" + delivery + "?attempt=1").has("Attempt 1")
 	r.post("/deliveries/"+delivery+"/cancel", nil).want(http.StatusConflict).has("has ended")
 	replay := url.Values{"status": {"succeeded"}, "rate": {"50/s"}, "count": {"1"}}
 	r.browse("/replay?status=failed").has(`value="failed" checked`)
@@ -94,7 +94,7 @@ func TestPagesFromTheFirstToTheLast(t *testing.T) {
 	r.browse(endpoint+"/delete").has("Delete this webhook?", "Keep it")
 	r.follow(endpoint+"/delete", r.post(endpoint+"/delete", nil)).has("has been deleted", "No webhooks yet")
 	r.browse(endpoint).want(http.StatusNotFound).has("There is no webhook of this ID")
-	r.browse("/deliveries/"+delivery).has("(deleted)").lacks("Retry now")
+	r.browse("/deliveries/" + delivery).has("(deleted)").lacks("Retry now")
 }
 
 // TestPageFormsKeepWhatWasEntered guards that a form with mistakes comes back

@@ -56,9 +56,19 @@ func resolve(t testing.TB, from, link string) string {
 
 const wantPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-// inline matches what the policy would stop, and what templates write when a
-// value is not safe where it stands.
-var inline = regexp.MustCompile(`(?i)<script>|<style|\sstyle=|\son[a-z]+=|javascript:|ZgotmplZ|<no value>|%!`)
+var (
+	// inline matches what the policy would stop, in a tag without the values of
+	// its attributes.
+	inline = regexp.MustCompile(`(?i)^<script>|^<style|\sstyle=|\son[a-z]+=|^<(iframe|object|embed|base)`)
+
+	// botched matches what is written of a value that is not safe where it
+	// stands, or is none.
+	botched = regexp.MustCompile(`(?i)="\s*javascript:|ZgotmplZ|<no value>|%!`)
+
+	tags   = regexp.MustCompile(`<[a-zA-Z][^>]*>`)
+	values = regexp.MustCompile(`"[^"]*"`)
+	fields = regexp.MustCompile(`(?s)<textarea.*?</textarea>`)
+)
 
 // maxPage is how large a page may be, in bytes.
 const maxPage = 50_000
@@ -75,8 +85,13 @@ func (r *rig) page(a *answer) *answer {
 	if a.header.Get("X-Frame-Options") != "DENY" || a.header.Get("Referrer-Policy") != "same-origin" {
 		r.t.Errorf("the headers are %v", a.header)
 	}
-	if found := inline.FindString(a.body); found != "" {
-		r.t.Errorf("there is %q in the page: %s", found, a.body)
+	for _, tag := range tags.FindAllString(a.body, -1) {
+		if found := inline.FindString(values.ReplaceAllString(tag, `""`)); found != "" {
+			r.t.Errorf("there is %q in the page: %s", found, tag)
+		}
+	}
+	if found := botched.FindString(a.body); found != "" {
+		r.t.Errorf("there is %q in the page: %s", found, a.main())
 	}
 	if len(a.body) > maxPage {
 		r.t.Errorf("the page has %d bytes, want at most %d", len(a.body), maxPage)
