@@ -55,11 +55,12 @@ type Handler struct {
 	// Logger is told of trouble with the store. Default: nobody.
 	Logger *slog.Logger
 
-	once   sync.Once
-	mux    *http.ServeMux
-	prefix string
-	log    *slog.Logger
-	kept   kept
+	once    sync.Once
+	mux     *http.ServeMux
+	prefix  string
+	log     *slog.Logger
+	kept    kept
+	rollups rollups
 }
 
 // crossOrigin keeps pages of other origins from changing anything with the

@@ -20,13 +20,17 @@ type timeline struct {
 // timelineOf sorts points into slots. Those outside are passed over.
 func timelineOf(points []sender.StatsPoint, from time.Time, slot time.Duration, n int) timeline {
 	t := timeline{from, slot, make([]sender.Counts, n)}
+	t.add(points)
+	return t
+}
+
+func (t timeline) add(points []sender.StatsPoint) {
 	for i := range points {
-		at := int(points[i].Start.Sub(from) / slot)
-		if at >= 0 && at < n && !points[i].Start.Before(from) {
+		at := int(points[i].Start.Sub(t.from) / t.slot)
+		if at >= 0 && at < len(t.slots) && !points[i].Start.Before(t.from) {
 			t.slots[at].Add(&points[i].Counts)
 		}
 	}
-	return t
 }
 
 // most is the largest number of attempts in a slot.

@@ -13,7 +13,7 @@ import (
 )
 
 // deliveriesPerPage bounds a page of the list.
-const deliveriesPerPage = 40
+const deliveriesPerPage = 30
 
 // deliveryRow is a delivery in a list.
 type deliveryRow struct {

@@ -269,7 +269,9 @@ func (c *call) formPage(status int, f *endpointForm) error {
 	return c.page(status, "endpointform.html", title, "endpoints", f)
 }
 
-func newEndpointPage(c *call) error { return c.formPage(http.StatusOK, c.formOf(new(sender.Endpoint))) }
+func newEndpointPage(c *call) error {
+	return c.formPage(http.StatusOK, c.formOf(&sender.Endpoint{Tenant: c.chosenTenant()}))
+}
 
 func createFromForm(c *call) error {
 	values, err := c.form()

@@ -11,7 +11,7 @@ import (
 // endpointsPerPage bounds a page of the list, and filterFrom is from how many
 // endpoints on there is a field to filter it by.
 const (
-	endpointsPerPage = 40
+	endpointsPerPage = 30
 	filterFrom       = 10
 )
 

@@ -82,7 +82,7 @@ func chosenEvents(ticked []string, others string) (list []string) {
 // covers tells whether a pattern selects all that another one does.
 func covers(pattern, other string) bool {
 	p, err := webhook.ParsePattern(pattern)
-	if err != nil {
+	if err != nil || other == "*" {
 		return false
 	}
 	if group, found := strings.CutSuffix(other, "*"); found {

@@ -1,10 +1,8 @@
 package settings
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/sender"
@@ -35,8 +33,9 @@ type overview struct {
 	Attempts, Succeeded int64
 	Lost, Failed        int64
 	Rate                string
-	P50, P95, P99       string
+	P50, P99            string
 	Pending             int64
+	Partly              bool // the earliest days are not counted yet
 	Volume, Latency     *chart
 	Table               []tableRow
 	ByType              bool
@@ -47,13 +46,10 @@ type overview struct {
 
 // seriesRow is one endpoint or one event type.
 type seriesRow struct {
-	ID, Name            string
-	Attempts, Succeeded int64
-	Failed              int64
-	Rate, P50, P95, P99 string
-	Share               string // of the largest one, in thousandths
-	Spark               *spark
-	Pending             int64
+	ID, Name                  string
+	Attempts, Failed, Pending int64
+	Rate, P50, P95, P99       string
+	Spark                     *spark
 }
 
 func overviewPage(c *call) error {
@@ -111,40 +107,35 @@ func (c *call) overview(o *overview, span overviewSpan) error {
 			o.Endpoints = append(o.Endpoints, formatChoice{all[i].ID, endpointName(&all[i].Endpoint)})
 		}
 	}
-	stats, err := c.Stats(c.context(), c.listed(), q)
+	counted, err := c.count(q, rollupScope{c.listed(), o.Endpoint, o.ByType, len(all)}, span)
 	if err != nil {
 		return err
 	}
-	t := &stats.Total
-	o.Pending = stats.Pending
+	t := &counted.total
+	o.Pending, o.Partly = counted.pending, counted.partly
 	o.Attempts, o.Succeeded, o.Lost, o.Failed = t.Attempts, t.Succeeded, t.Attempts-t.Succeeded, t.Failed
-	o.Rate, o.P50, o.P95, o.P99 = share(t.Succeeded, t.Attempts), took(t.P50), took(t.P95), took(t.P99)
+	o.Rate, o.P50, o.P99 = share(t.Succeeded, t.Attempts), took(t.Percentile(0.5)), took(t.Percentile(0.99))
 	if t.Attempts > 0 {
-		line := timelineOf(stats.Points, from, span.slot, span.slots)
-		o.Volume, o.Latency, o.Table = line.volume(), line.latency(), line.table()
+		o.Volume, o.Latency, o.Table = counted.timeline.volume(), counted.timeline.latency(), counted.timeline.table()
 	}
-	o.series(stats.Series, span, from, endpointNames(all), pending)
+	o.describe(counted.series, endpointNames(all), pending)
 	return nil
 }
 
-// series describes the endpoints, or the event types, that had most attempts.
-func (o *overview) series(list []sender.StatsSeries, span overviewSpan, from time.Time, names map[string]string, pending map[string]int64) {
-	const most = 25
-	slices.SortFunc(list, func(a, b sender.StatsSeries) int { return cmp.Compare(b.Total.Attempts, a.Total.Attempts) })
+// describe describes the endpoints, or the event types, that had most attempts.
+func (o *overview) describe(list []countedSeries, names map[string]string, pending map[string]int64) {
+	const most = 20
 	if len(list) > most {
 		o.More, list = len(list)-most, list[:most]
 	}
 	for i := range list {
 		s := &list[i]
 		row := seriesRow{
-			ID: s.Endpoint, Name: names[s.Endpoint], Attempts: s.Total.Attempts, Succeeded: s.Total.Succeeded, Failed: s.Total.Failed,
-			Rate: share(s.Total.Succeeded, s.Total.Attempts), P50: took(s.Total.P50), P95: took(s.Total.P95), P99: took(s.Total.P99),
-			Share:   coordinate(float64(s.Total.Attempts) / float64(max(list[0].Total.Attempts, 1)) * 1000),
-			Spark:   timelineOf(s.Points, from, span.slot, span.slots).spark(),
-			Pending: pending[s.Endpoint],
+			Name: visible(s.key), Attempts: s.total.Attempts, Failed: s.total.Failed, Rate: share(s.total.Succeeded, s.total.Attempts),
+			P50: took(s.total.Percentile(0.5)), P95: took(s.total.Percentile(0.95)), P99: took(s.total.Percentile(0.99)), Spark: s.timeline.spark(),
 		}
-		if row.Name == "" {
-			row.Name = visible(s.Type + s.Endpoint)
+		if name := names[s.key]; name != "" && !o.ByType {
+			row.ID, row.Name, row.Pending = s.key, name, pending[s.key]
 		}
 		o.Series = append(o.Series, row)
 	}

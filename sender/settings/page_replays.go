@@ -158,17 +158,32 @@ func (c *call) replayForm(q *query) (*replayForm, error) {
 	if q.one("count") == "" {
 		return form, nil
 	}
-	d.Limit = countedAtMost
-	page, err := c.Deliveries(c.context(), tenant, d)
+	n, more, err := c.countDeliveries(tenant, d)
 	if err != nil {
 		return nil, err
 	}
-	form.Count = countText(int64(len(page.Deliveries)))
-	if page.Next != "" {
+	form.Count = countText(int64(n))
+	if more {
 		form.Count += "+"
 	}
-	form.None = len(page.Deliveries) == 0 && page.Next == ""
+	form.None = n == 0 && !more
 	return form, nil
+}
+
+// countDeliveries counts deliveries, up to a number that says enough and for no
+// longer than a page may take. It tells whether there may be more.
+func (c *call) countDeliveries(tenant string, d sender.DeliveryQuery) (n int, more bool, err error) {
+	d.Limit = countedAtMost / 4
+	for began := c.Now(); ; {
+		page, err := c.Deliveries(c.context(), tenant, d)
+		if err != nil {
+			return 0, false, err
+		}
+		n += len(page.Deliveries)
+		if d.Cursor = page.Next; d.Cursor == "" || n >= countedAtMost || c.Now().Sub(began) > countPatience {
+			return n, d.Cursor != "", nil
+		}
+	}
 }
 
 func replayFromForm(c *call) error {

@@ -65,9 +65,9 @@ var (
 	// stands, or is none.
 	botched = regexp.MustCompile(`(?i)="\s*javascript:|ZgotmplZ|<no value>|%!`)
 
-	tags   = regexp.MustCompile(`<[a-zA-Z][^>]*>`)
-	values = regexp.MustCompile(`"[^"]*"`)
-	fields = regexp.MustCompile(`(?s)<textarea.*?</textarea>`)
+	pageTags     = regexp.MustCompile(`<[a-zA-Z][^>]*>`)
+	quotedValues = regexp.MustCompile(`"[^"]*"`)
+	textAreas    = regexp.MustCompile(`(?s)<textarea.*?</textarea>`)
 )
 
 // maxPage is how large a page may be, in bytes.
@@ -85,8 +85,8 @@ func (r *rig) page(a *answer) *answer {
 	if a.header.Get("X-Frame-Options") != "DENY" || a.header.Get("Referrer-Policy") != "same-origin" {
 		r.t.Errorf("the headers are %v", a.header)
 	}
-	for _, tag := range tags.FindAllString(a.body, -1) {
-		if found := inline.FindString(values.ReplaceAllString(tag, `""`)); found != "" {
+	for _, tag := range pageTags.FindAllString(a.body, -1) {
+		if found := inline.FindString(quotedValues.ReplaceAllString(tag, `""`)); found != "" {
 			r.t.Errorf("there is %q in the page: %s", found, tag)
 		}
 	}
@@ -104,10 +104,10 @@ func (r *rig) page(a *answer) *answer {
 	if n := strings.Count(a.body, "<h1"); n != 1 {
 		r.t.Errorf("the page has %d main headings", n)
 	}
-	for _, id := range duplicates(ids.FindAllStringSubmatch(a.body, -1)) {
+	for _, id := range duplicates(pageIDs.FindAllStringSubmatch(a.body, -1)) {
 		r.t.Errorf("the ID %q is twice in the page", id)
 	}
-	for _, match := range labels.FindAllStringSubmatch(a.body, -1) {
+	for _, match := range pageLabels.FindAllStringSubmatch(a.body, -1) {
 		if !strings.Contains(a.body, ` id="`+match[1]+`"`) {
 			r.t.Errorf("a label is for %q, which is not in the page", match[1])
 		}
@@ -116,9 +116,9 @@ func (r *rig) page(a *answer) *answer {
 }
 
 var (
-	ids    = regexp.MustCompile(`\sid="([^"]*)"`)
-	labels = regexp.MustCompile(`<label for="([^"]*)"`)
-	links  = regexp.MustCompile(`\s(?:href|src|action|data-check|data-stream)="([^"#]*)`)
+	pageIDs    = regexp.MustCompile(`\sid="([^"]*)"`)
+	pageLabels = regexp.MustCompile(`<label for="([^"]*)"`)
+	pageLinks  = regexp.MustCompile(`\s(?:href|src|action|data-check|data-stream)="([^"#]*)`)
 )
 
 func duplicates(matches [][]string) (twice []string) {
@@ -134,7 +134,7 @@ func duplicates(matches [][]string) (twice []string) {
 
 // linksOf are the links of a page, as they are written.
 func linksOf(page string) (list []string) {
-	for _, match := range links.FindAllStringSubmatch(page, -1) {
+	for _, match := range pageLinks.FindAllStringSubmatch(page, -1) {
 		list = append(list, html.UnescapeString(match[1]))
 	}
 	return list
@@ -197,3 +197,6 @@ func rawForm(h http.Handler, path, contentType, body string) int {
 	h.ServeHTTP(w, request)
 	return w.Code
 }
+
+// hasText tells whether a text is in a page.
+func hasText(a *answer, text string) bool { return strings.Contains(a.body, text) }

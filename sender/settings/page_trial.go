@@ -116,6 +116,9 @@ func (c *call) trialReport(r *sender.TestReport) *trialReport {
 		OK: r.OK, Summary: visible(r.Summary), Type: r.Type, EventID: r.EventID, TLS: r.TLS,
 		Request: headerList(r.Request.Headers), Body: shownText([]byte(r.Request.Body), maxShown).Text, Curl: curl(&r.Request),
 	}
+	if _, cut := within(t.Curl, 2*maxShown); cut {
+		t.Curl = "" // half a command is none
+	}
 	for _, check := range r.Checks {
 		row := trialCheck{Name: checkNames[check.Name], Detail: visible(check.Detail), Remedy: visible(check.Remedy), State: badge{"ok", "good", "Passed"}}
 		switch {

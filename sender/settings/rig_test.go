@@ -273,6 +273,23 @@ type troubledStore struct {
 	sender.Store
 	mu      sync.Mutex
 	trouble error
+	counts  func() // is called when something is counted
+}
+
+func (s *troubledStore) onCount(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts = f
+}
+
+func (s *troubledStore) Counters(ctx context.Context, q sender.CounterQuery) ([]sender.Counter, error) {
+	s.mu.Lock()
+	counts := s.counts
+	s.mu.Unlock()
+	if counts != nil {
+		counts()
+	}
+	return s.Store.Counters(ctx, q)
 }
 
 func (s *troubledStore) fail(err error) {

@@ -76,8 +76,8 @@ const refreshed = document.querySelector("[data-refresh]");
 if (refreshed) {
   const again = async () => {
     const next = document.hidden ? refreshed : await renew("refreshed").catch(() => null);
-    if (next && !next.dataset.refresh) { announce("It has ended."); return; }
-    setTimeout(again, Number(refreshed.dataset.refresh));
+    if (next && !next.dataset.refresh) { announce("The page is up to date."); return; }
+    setTimeout(again, next ? Number(refreshed.dataset.refresh) : 5000);
   };
   setTimeout(again, Number(refreshed.dataset.refresh));
 }
@@ -93,12 +93,12 @@ if (live && "EventSource" in window) {
     timer = 0;
     if (paused || document.hidden || !due) return;
     due = false;
-    const before = new Set([...document.querySelectorAll("#rows tr")].map(row => row.dataset.id));
+    const before = new Set([...document.querySelectorAll("#rows a")].map(link => link.id));
     const next = await renew("rows").catch(() => null);
     if (!next) return;
     if (next.tagName !== "TBODY" || !before.size) { if (next.tagName === "TBODY") location.reload(); return; }
     let fresh = 0;
-    for (const row of next.rows) if (!before.has(row.dataset.id)) { row.classList.add("fresh"); fresh++; }
+    for (const row of next.rows) if (!before.has(row.querySelector("a").id)) { row.classList.add("fresh"); fresh++; }
     if (fresh) announce(fresh + (fresh === 1 ? " new delivery" : " new deliveries"));
   };
   const soon = () => { due = true; if (!timer) timer = setTimeout(show, 1000); };
