@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 
@@ -17,8 +18,8 @@ import (
 func init() { caddy.RegisterModule(new(Settings)) }
 
 // Settings is the HTTP handler through which the owners of endpoints manage
-// them at run time: a JSON API to make, test, activate and change endpoints, to
-// look at deliveries and to repeat them. It works on the `webhooks` app, which
+// them at run time: pages for people, and a JSON API for programs, to make, test,
+// activate and change endpoints, to look at deliveries and to repeat them. It works on the `webhooks` app, which
 // must be configured.
 //
 // It does not ask who is calling: put it behind basic_auth, forward_auth or
@@ -89,8 +90,25 @@ var errTenantOfOperator = errors.New("operator and tenant are both set, and the 
 
 // ServeHTTP answers the request. It never calls next.
 func (s *Settings) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	if to := withSlash(r); to != "" && s.Prefix == "" {
+		w.Header().Set("Location", to)
+		w.WriteHeader(http.StatusSeeOther)
+		return nil
+	}
 	s.handler.ServeHTTP(w, r)
 	return nil
+}
+
+// withSlash is where a request goes whose path was stripped to the root and had
+// no slash at its end, as in `handle_path /settings/webhooks*`: what pages refer
+// to is relative to a path that has one. It is empty for any other request.
+func withSlash(r *http.Request) string {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok || original.URL == nil || r.URL.Path != "/" || strings.HasSuffix(original.URL.Path, "/") {
+		return ""
+	}
+	to := url.URL{Path: "./" + path.Base(original.URL.Path) + "/", RawQuery: original.URL.RawQuery}
+	return to.String()
 }
 
 // checkPrefix says what is wrong with the path that a handler is mounted at.

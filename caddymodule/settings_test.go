@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // TestSettingsAreNobodysWithoutATenant: where the tenant, or a part of it, is
@@ -37,6 +38,29 @@ func TestSettingsAreNobodysWithoutATenant(t *testing.T) {
 				t.Errorf("%q, %t; want %q, %t", got, ok, tt.want, tt.ok)
 			}
 		})
+	}
+}
+
+// TestPathsWithoutASlash: the links of pages are relative, so that they would be
+// wrong below a path whose slash is missing.
+func TestPathsWithoutASlash(t *testing.T) {
+	for _, tt := range []struct{ original, path, want string }{
+		{"/settings/webhooks", "/", "./webhooks/"},
+		{"/settings/webhooks?notice=saved", "/", "./webhooks/?notice=saved"},
+		{"/settings/a:b", "/", "./a:b/"},
+		{"/settings/webhooks/", "/", ""},
+		{"/settings/webhooks/deliveries", "/deliveries", ""},
+		{"/", "/", ""},
+	} {
+		original := httptest.NewRequest("GET", tt.original, nil)
+		r := original.Clone(context.WithValue(t.Context(), caddyhttp.OriginalRequestCtxKey, *original))
+		r.URL.Path = tt.path
+		if got := withSlash(r); got != tt.want {
+			t.Errorf("%s leads to %q, want %q", tt.original, got, tt.want)
+		}
+	}
+	if got := withSlash(httptest.NewRequest("GET", "/settings", nil)); got != "" {
+		t.Errorf("outside Caddy it leads to %q", got)
 	}
 }
 

@@ -16,6 +16,9 @@ type Clock interface {
 	AfterFunc(d time.Duration, f func()) (stop func())
 }
 
+// Now is the time by the sender's clock.
+func (s *Sender) Now() time.Time { return s.clock.Now() }
+
 // systemClock is the computer's own clock.
 type systemClock struct{}
 

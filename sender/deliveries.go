@@ -54,7 +54,7 @@ func (s *Sender) Event(ctx context.Context, tenant, id string) (*EventRecord, er
 
 // listingPatience is how long one call of Deliveries looks for deliveries to
 // fill its page.
-const listingPatience = 200 * time.Millisecond
+const listingPatience = 50 * time.Millisecond
 
 // Deliveries lists deliveries of a tenant, whatever q.Tenant says. A page may
 // hold fewer than the limit, or none, and yet not be the last one: that is when

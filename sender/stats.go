@@ -81,12 +81,12 @@ type StatsLine struct {
 
 // work works out the percentiles.
 func (l *StatsLine) work() {
-	l.P50, l.P95, l.P99 = l.percentile(0.50), l.percentile(0.95), l.percentile(0.99)
+	l.P50, l.P95, l.P99 = l.Percentile(0.50), l.Percentile(0.95), l.Percentile(0.99)
 }
 
-// percentile is the bound of the class that a share of the attempts does not
-// exceed.
-func (c *Counts) percentile(share float64) webhook.Duration {
+// Percentile is the bound of the class of durations that a share of the
+// attempts, such as 0.95, does not exceed; 0 without attempts.
+func (c *Counts) Percentile(share float64) webhook.Duration {
 	total := int64(0)
 	for _, n := range c.Durations {
 		total += n

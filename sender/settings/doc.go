@@ -1,6 +1,6 @@
-// Package settings is where the owner of webhook endpoints manages them: a
-// JSON API over a [sender.Sender], for one tenant, or for the operator of them
-// all. It works without Caddy.
+// Package settings is where the owner of webhook endpoints manages them: pages
+// for people and a JSON API for programs, over a [sender.Sender], for one
+// tenant, or for the operator of them all. It works without Caddy.
 //
 // A [Handler] does not ask who is calling: put it behind whatever does, and
 // have [Handler.Tenant] say whose endpoints a request is about. What belongs
@@ -38,4 +38,11 @@
 // (RFC 9457) with one sentence in detail and, where one member of the body or
 // one parameter of the query is to blame, its name in field. Requests that
 // change something are refused when they come from a page of another origin.
+//
+// The pages are at the root: webhooks, deliveries, charts, replays, and for each
+// webhook a test that is explained, its secret, and how its deliveries are
+// verified. They are made on the server, need no JavaScript, load nothing from
+// elsewhere, and refer to each other and to their assets by relative paths, so
+// that they work wherever the handler is mounted. Leave them out with
+// [Handler.NoPages].
 package settings

@@ -10,3 +10,33 @@ func Routes() (list []string) {
 	}
 	return list
 }
+
+// PageRoutes are the methods and paths of the pages.
+func PageRoutes() (list []string) {
+	for _, rt := range pageRoutes {
+		list = append(list, rt.method+" "+rt.path)
+	}
+	return list
+}
+
+// What pages are made with.
+var (
+	Relative     = relative
+	Took         = took
+	Share        = share
+	CountText    = countText
+	Visible      = visible
+	Shortened    = shortened
+	ChosenEvents = chosenEvents
+	Curl         = curl
+	NiceTop      = niceTop
+)
+
+// ShownText is what is shown of a body, and what kind it is.
+func ShownText(body []byte, most int) (text, kind string, cut bool) {
+	s := shownText(body, most)
+	return s.Text, s.Kind, s.Cut
+}
+
+// MaxShown is how much of a body is shown.
+const MaxShown = maxShown

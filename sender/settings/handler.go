@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -43,6 +44,9 @@ type Handler struct {
 	// the handler, and at the root.
 	Prefix string
 
+	// NoPages leaves the pages out: there is the API alone.
+	NoPages bool
+
 	// Ending is closed when streams are to end because the server, or this
 	// handler, is about to: a server that shuts down waits for its requests.
 	// Default: streams end when their client leaves or the sender stops.
@@ -51,10 +55,12 @@ type Handler struct {
 	// Logger is told of trouble with the store. Default: nobody.
 	Logger *slog.Logger
 
-	once   sync.Once
-	mux    *http.ServeMux
-	prefix string
-	log    *slog.Logger
+	once    sync.Once
+	mux     *http.ServeMux
+	prefix  string
+	log     *slog.Logger
+	kept    kept
+	rollups rollups
 }
 
 // crossOrigin keeps pages of other origins from changing anything with the
@@ -66,18 +72,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.once.Do(h.prepare)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if r.URL.RawPath != "" && !strings.HasPrefix(r.URL.RawPath, h.prefix) {
-		noSuchPath(w, r)
+	rest, found := strings.CutPrefix(r.URL.Path, h.prefix)
+	if !found || r.URL.RawPath != "" && !strings.HasPrefix(r.URL.RawPath, h.prefix) {
+		writeProblem(w, nothingHere)
 		return
 	}
-	rest, below := strings.CutPrefix(r.URL.Path, h.prefix)
+	if rest == "" && h.prefix != "" && !h.NoPages {
+		// What the pages refer to is relative to a path with a slash at its end.
+		w.Header().Set("Location", path.Base(h.prefix)+"/")
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
 	// The mux would redirect to the clean path, without what has been stripped
 	// from it.
-	if !below || !strings.HasPrefix(rest, "/") || path.Clean(rest) != rest {
-		noSuchPath(w, r)
-		return
+	below := http.Handler(h.mux)
+	if !strings.HasPrefix(rest, "/") || path.Clean(rest) != rest {
+		below = http.HandlerFunc(h.noSuchPath)
 	}
-	http.StripPrefix(h.prefix, h.mux).ServeHTTP(w, r)
+	http.StripPrefix(h.prefix, below).ServeHTTP(w, r)
 }
 
 // prepare makes ready for the first request.
@@ -88,7 +100,11 @@ func (h *Handler) prepare() {
 	}
 	h.mux = http.NewServeMux()
 	methods := make(map[string][]string)
-	for _, rt := range routes {
+	all := routes
+	if !h.NoPages {
+		all = slices.Concat(routes, pageRoutes)
+	}
+	for _, rt := range all {
 		h.mux.Handle(rt.method+" "+rt.path, h.serve(rt))
 		methods[rt.path] = append(methods[rt.path], rt.method)
 	}
@@ -96,17 +112,20 @@ func (h *Handler) prepare() {
 		if path == streamPath { // other methods end up at the path of one delivery, which allows the same
 			continue
 		}
-		h.mux.Handle(path, wrongMethod(allowed))
+		h.mux.Handle(path, h.wrongMethod(allowed))
 	}
-	h.mux.HandleFunc("/", noSuchPath)
+	h.mux.HandleFunc("/", h.noSuchPath)
 }
 
-func noSuchPath(w http.ResponseWriter, _ *http.Request) {
-	writeProblem(w, &refusal{status: http.StatusNotFound, detail: "there is nothing at this path: see api/openapi.json for what there is"})
+// nothingHere refuses a path that nothing is at.
+var nothingHere = &refusal{status: http.StatusNotFound, detail: "there is nothing at this path: see api/openapi.json for what there is"}
+
+func (h *Handler) noSuchPath(w http.ResponseWriter, r *http.Request) {
+	h.writeRefusal(&call{w: w, r: r, handler: h}, nothingHere)
 }
 
 // wrongMethod answers requests to a path that knows other methods.
-func wrongMethod(methods []string) http.HandlerFunc {
+func (h *Handler) wrongMethod(methods []string) http.HandlerFunc {
 	var allow []string
 	for _, m := range methods {
 		if allow = append(allow, m); m == http.MethodGet {
@@ -114,9 +133,9 @@ func wrongMethod(methods []string) http.HandlerFunc {
 		}
 	}
 	list := strings.Join(allow, ", ")
-	return func(w http.ResponseWriter, _ *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", list)
-		writeProblem(w, &refusal{status: http.StatusMethodNotAllowed, detail: "the method is not allowed here: use " + list})
+		h.writeRefusal(&call{w: w, r: r, handler: h}, &refusal{status: http.StatusMethodNotAllowed, detail: "the method is not allowed here: use " + list})
 	}
 }
 
@@ -125,9 +144,9 @@ type call struct {
 	*sender.Sender
 	tenant   string // whose things the request is about; AnyTenant for the operator
 	operator bool   // all tenants are served
-	ending   <-chan struct{}
 	w        http.ResponseWriter
 	r        *http.Request
+	handler  *Handler
 }
 
 func (c *call) context() context.Context { return c.r.Context() }
@@ -138,7 +157,7 @@ func (c *call) id() string { return c.r.PathValue("id") }
 // serve makes the handler of a route.
 func (h *Handler) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c := &call{w: w, r: r, ending: h.Ending}
+		c := &call{w: w, r: r, handler: h}
 		if err := h.admit(c, rt); err != nil {
 			h.refuse(c, rt, err)
 			return
@@ -175,7 +194,7 @@ func (h *Handler) admit(c *call, rt route) error {
 			return forbidden("the request comes from a page of another origin: make it from your server, or from a page of this site")
 		}
 	}
-	if h.ReadOnly && (rt.method != http.MethodGet || rt.reveals) {
+	if h.ReadOnly && (rt.method != http.MethodGet || rt.reveals || rt.changes) {
 		return forbidden("these settings are read-only: ask whoever operates the server")
 	}
 	if h.HideSecrets && rt.reveals {
@@ -200,5 +219,5 @@ func (h *Handler) refuse(c *call, rt route, err error) {
 			h.log.Error("a request to the webhook settings failed", "route", rt.method+" "+rt.path, "error", err)
 		}
 	}
-	writeProblem(c.w, p)
+	h.writeRefusal(c, p)
 }

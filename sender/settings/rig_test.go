@@ -138,7 +138,7 @@ func send(t testing.TB, h http.Handler, method, path, body string, headers ...st
 	if a.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%s %s: the answer may be sniffed: %v", method, path, a.header)
 	}
-	if cached := a.header.Get("Cache-Control") != "no-store"; cached != (a.status == http.StatusOK && strings.HasSuffix(path, "/openapi.json")) {
+	if cached := a.header.Get("Cache-Control") != "no-store"; cached != (a.status == http.StatusOK && (strings.HasSuffix(path, "/openapi.json") || strings.Contains(path, "/assets/"))) {
 		t.Errorf("%s %s: Cache-Control is %q", method, path, a.header.Get("Cache-Control"))
 	}
 	if strings.Contains(a.body, headerValue) {
@@ -273,6 +273,23 @@ type troubledStore struct {
 	sender.Store
 	mu      sync.Mutex
 	trouble error
+	counts  func() // is called when something is counted
+}
+
+func (s *troubledStore) onCount(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts = f
+}
+
+func (s *troubledStore) Counters(ctx context.Context, q sender.CounterQuery) ([]sender.Counter, error) {
+	s.mu.Lock()
+	counts := s.counts
+	s.mu.Unlock()
+	if counts != nil {
+		counts()
+	}
+	return s.Store.Counters(ctx, q)
 }
 
 func (s *troubledStore) fail(err error) {

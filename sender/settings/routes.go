@@ -18,6 +18,9 @@ type route struct {
 
 	// reveals tells that the answer holds secrets.
 	reveals bool
+
+	// changes tells that the answer is there to change something with.
+	changes bool
 }
 
 var routes = []route{

@@ -34,7 +34,7 @@ func streamDeliveries(c *call) error {
 		return q.err
 	}
 	select {
-	case <-c.ending:
+	case <-c.handler.Ending:
 		return unavailable(sender.ErrClosed)
 	default:
 	}
@@ -54,7 +54,7 @@ func streamDeliveries(c *call) error {
 	s.write(": these are deliveries as they change\n\n")
 	for s.flush() {
 		select {
-		case <-c.ending:
+		case <-c.handler.Ending:
 			return nil
 		case <-ctx.Done():
 			return nil
