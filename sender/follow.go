@@ -11,12 +11,15 @@ import (
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
-// ErrFollowers means that as many follow the deliveries already as may at once.
+// ErrFollowers means that as many follow the deliveries already as may at once:
+// 256, and 64 for one tenant.
 var ErrFollowers = errors.New("too many follow the deliveries already")
 
 const (
-	// maxFollowers is how many may follow at once.
-	maxFollowers = 64
+	// maxFollowers is how many may follow at once, and maxFollowersOfOne how
+	// many of them for one tenant, so that it leaves room for the others.
+	maxFollowers      = 256
+	maxFollowersOfOne = 64
 
 	// followLength is how many deliveries wait for one follower.
 	followLength = 1024
@@ -102,7 +105,13 @@ func (fs *followers) add(f *follower) bool {
 	if before := fs.list.Load(); before != nil {
 		list = slices.Clone(*before)
 	}
-	if len(list) >= maxFollowers {
+	same := 0
+	for _, other := range list {
+		if other.tenant == f.tenant {
+			same++
+		}
+	}
+	if len(list) >= maxFollowers || same >= maxFollowersOfOne {
 		return false
 	}
 	list = append(list, f)

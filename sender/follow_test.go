@@ -193,6 +193,12 @@ func TestFollowersAreBounded(t *testing.T) {
 	if _, err := r.Follow(t.Context(), "", sender.FollowQuery{}); !errors.Is(err, sender.ErrFollowers) {
 		t.Errorf("following as the 65th: %v", err)
 	}
+	for n := range 192 {
+		r.follow(fmt.Sprintf("tenant-%d", n/64), sender.FollowQuery{})
+	}
+	if _, err := r.Follow(t.Context(), "another", sender.FollowQuery{}); !errors.Is(err, sender.ErrFollowers) {
+		t.Errorf("following as the 257th: %v", err)
+	}
 	cancel()
 	wantNext(t, followed, "the end")
 	r.follow("", sender.FollowQuery{})
