@@ -1,13 +1,13 @@
 package caddymodule
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/manysends/caddy-webhooks/sender"
 )
 
 func init() { caddy.RegisterModule(adminAPI{}) }
@@ -16,7 +16,20 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 //
 // Request | What it does
 // --------|-------------
+// `GET /webhooks/status` | How the sender and the receivers are doing
+// `/webhooks/endpoints…` | The endpoints of all tenants
+// `/webhooks/event-types` | The catalogue
+// `/webhooks/events/{id}` | An event with its deliveries
+// `/webhooks/deliveries…` | Deliveries; live at `/webhooks/deliveries/stream`
+// `/webhooks/replays…` | Replays
+// `/webhooks/stats` | Attempts over time
 // `DELETE /webhooks/received/{receiver}/{id}` | Makes a receiver take the event of that ID for a new one again: 204, or 404 when it is not known
+//
+// What is not described here is the API of the handler `webhook_settings` with
+// `operator`, where `/webhooks/` stands for `/api/`; but it reveals no secrets,
+// apart from those it has just made. What reads is a GET, and what changes
+// something is not. Errors are problem details (RFC 9457), apart from those
+// that Caddy answers itself.
 //
 // It keeps nothing: Caddy makes a new one for each configuration, also for one
 // that is then rejected, and goes on to use that. So each request looks for the
@@ -28,59 +41,45 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "admin.api.webhooks", New: func() caddy.Module { return adminAPI{} }}
 }
 
-// receivedPath begins the paths of received events.
-const receivedPath = "/webhooks/received/"
+// The paths that are answered.
+const (
+	adminPath    = "/webhooks/"
+	statusPath   = adminPath + "status"
+	receivedPath = adminPath + "received/" // begins those of received events
+)
 
 // Routes returns the paths that are answered.
 func (adminAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: receivedPath, Handler: caddy.AdminHandlerFunc(forgetReceived)}}
+	return []caddy.AdminRoute{
+		{Pattern: adminPath, Handler: caddy.AdminHandlerFunc(adminSettings)},
+		{Pattern: statusPath, Handler: caddy.AdminHandlerFunc(adminStatus)},
+		{Pattern: receivedPath, Handler: caddy.AdminHandlerFunc(forgetReceived)},
+	}
 }
 
-// forgetReceived makes a receiver forget an event.
-func forgetReceived(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodDelete {
-		w.Header().Set("Allow", http.MethodDelete)
-		return adminError(http.StatusMethodNotAllowed, "the method %s is not understood here: use DELETE", r.Method)
+// adminProblem answers with problem details.
+func adminProblem(w http.ResponseWriter, status int, format string, args ...any) error {
+	p := sender.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
+	w.Header().Set("Content-Type", "application/problem+json")
+	return adminJSON(w, status, p)
+}
+
+// adminJSON answers with a value.
+func adminJSON(w http.ResponseWriter, status int, v any) error {
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
 	}
-	name, id, err := splitReceived(r.URL.EscapedPath())
-	if err != nil {
-		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
-	}
-	module, err := caddy.ActiveContext().AppIfConfigured("webhook_receivers")
-	if err != nil {
-		return adminError(http.StatusNotFound, "the configuration has no receiver: add a webhook_receive called %q", name)
-	}
-	known, err := module.(*Receivers).forget(name, id)
-	switch {
-	case errors.Is(err, errNoReceiver):
-		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
-	case err != nil:
-		return err
-	case !known:
-		return adminError(http.StatusNotFound, "the receiver %q does not remember an event %q: it was not processed, it is forgotten already, or its ID is not signed and many have come since", name, id)
-	}
-	w.WriteHeader(http.StatusNoContent)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
 	return nil
 }
 
-// splitReceived takes the receiver's name and the event ID from an escaped
-// path. Either may hold slashes that are escaped.
-func splitReceived(path string) (name, id string, err error) {
-	escapedName, escapedID, found := strings.Cut(strings.TrimPrefix(path, receivedPath), "/")
-	if !found || escapedName == "" || escapedID == "" {
-		return "", "", fmt.Errorf("the path names no event: use %s<receiver>/<id>", receivedPath)
-	}
-	if name, err = url.PathUnescape(escapedName); err != nil {
-		return "", "", err
-	}
-	if id, err = url.PathUnescape(escapedID); err != nil {
-		return "", "", err
-	}
-	return name, id, nil
-}
-
-func adminError(status int, format string, args ...any) error {
-	return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf(format, args...)}
+// wrongAdminMethod answers a request whose method is not understood.
+func wrongAdminMethod(w http.ResponseWriter, r *http.Request, allow string) error {
+	w.Header().Set("Allow", allow)
+	return adminProblem(w, http.StatusMethodNotAllowed, "the method %s is not understood here: use %s", r.Method, allow)
 }
 
 // Interface guard

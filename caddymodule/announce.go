@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 
@@ -42,6 +43,13 @@ func (n *announcer) remove(a *App) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.running = slices.DeleteFunc(n.running, func(other *App) bool { return other == a })
+}
+
+// hasApp tells whether any configuration runs as a whole.
+func (n *announcer) hasApp() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.running) > 0
 }
 
 // close ends waiting for an app.
@@ -88,13 +96,34 @@ func eventData(n sender.Notice) map[string]any {
 // whenStarted hears from Caddy that the app's configuration runs as a whole.
 type whenStarted struct{ app *App }
 
-// Handle is called once, after all apps of the configuration have started.
+// Handle is called once, after all apps of the configuration have started. It
+// returns no error: that would say that the event is not to be handled.
 func (w whenStarted) Handle(context.Context, caddy.Event) error {
-	if e := w.app.engine.Load(); e != nil {
-		e.announcer.add(w.app)
+	e := w.app.engine.Load()
+	if e == nil {
+		return nil
 	}
+	if err := e.enforce(w.app); err != nil {
+		w.app.log.Error("the settings cannot be put into force: those before go on", slog.String("error", err.Error()))
+	}
+	e.announcer.add(w.app)
+	close(w.app.started)
 	return nil
 }
 
-// Interface guard
-var _ caddyevents.Handler = whenStarted{}
+// whenStopping hears from Caddy that the app's configuration is about to be
+// stopped, before any of its apps is: the HTTP server may wait for streams that
+// end with this app.
+type whenStopping struct{ app *App }
+
+// Handle is called once, before the apps of the configuration are stopped.
+func (w whenStopping) Handle(context.Context, caddy.Event) error {
+	w.app.beginToEnd()
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddyevents.Handler = whenStarted{}
+	_ caddyevents.Handler = whenStopping{}
+)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/settings"
 )
 
 func init() { caddy.RegisterModule(new(App)) }
@@ -51,8 +53,11 @@ type App struct {
 	store    StoreModule
 	settings sender.Config          // Config with its placeholders replaced
 	engine   atomic.Pointer[engine] // set while acquired
-	started  chan struct{}          // closed when engine may be used
+	started  chan struct{}          // closed when this configuration runs as a whole
 	over     chan struct{}          // closed when this configuration has ended
+	ending   chan struct{}          // closed when it begins to end
+	endOnce  sync.Once              // closes ending
+	operator *settings.Handler      // what the admin endpoint serves
 }
 
 // StoreModule is what a module in the namespace `webhooks.stores` must be: it
@@ -82,6 +87,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.log = ctx.Slogger()
 	a.started = make(chan struct{})
 	a.over = make(chan struct{})
+	a.ending = make(chan struct{})
+	a.operator = &settings.Handler{Sender: a.senderFor, Operator: true, HideSecrets: true, Ending: a.ending, Logger: a.log}
 	if a.StoreRaw == nil {
 		a.store = &SQLite{}
 		if err := a.store.(*SQLite).Provision(ctx); err != nil {
@@ -102,38 +109,36 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.settings, err = expandSender(a.Config, caddy.NewReplacer()); err != nil {
 		return err
 	}
-	if err := ctx.GetMetricsRegistry().Register(collector{a}); err != nil {
-		return fmt.Errorf("registering the metrics: %w", err)
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
 	}
 	events, err := ctx.App("events")
 	if err != nil {
 		return err
 	}
 	a.events = events.(*caddyevents.App)
-	return a.events.On("started", whenStarted{a})
+	return errors.Join(a.events.On("started", whenStarted{a}), a.events.On("stopping", whenStopping{a}))
 }
 
 // Validate checks the settings as a whole.
 func (a *App) Validate() error { return a.settings.Validate() }
 
-// Start opens the store, unless a running configuration has it open, and puts
-// the settings into force.
+// Start opens the store, unless a running configuration has it open. The
+// settings come into force when the configuration runs as a whole, or at once
+// when no other one uses the store.
 func (a *App) Start() error {
 	e, err := acquireEngine(a.store, a.settings, a.log)
 	if err != nil {
 		return err
 	}
 	a.engine.Store(e)
-	if err := e.attach(a); err != nil {
-		return err
-	}
-	close(a.started)
-	return nil
+	return e.attach(a)
 }
 
 // Stop takes the settings out of force. When no other configuration uses the
 // store, deliveries end, and those under way are given time to finish.
 func (a *App) Stop() error {
+	a.beginToEnd()
 	if e := a.engine.Load(); e != nil {
 		return e.detach(a)
 	}
@@ -144,6 +149,7 @@ func (a *App) Stop() error {
 func (a *App) Cleanup() error {
 	if a.over != nil && !isClosed(a.over) {
 		close(a.over)
+		a.beginToEnd()
 	}
 	e := a.engine.Swap(nil)
 	if e == nil {
@@ -154,6 +160,9 @@ func (a *App) Cleanup() error {
 	// all of them have started.
 	return errors.Join(e.detach(a), releaseEngine(a.store))
 }
+
+// beginToEnd lets go of the requests that would not end by themselves.
+func (a *App) beginToEnd() { a.endOnce.Do(func() { close(a.ending) }) }
 
 // configuredApp returns the app of the same configuration, for a handler that
 // is of no use without it; without says what it then lacks.
@@ -189,9 +198,10 @@ func awaitStart(ctx context.Context, started, over <-chan struct{}) {
 }
 
 // senderFor returns the sender for one request. Requests can come before the
-// app has started, because the HTTP server may start first, and after it has
-// ended, because a reload does not wait for them. Both are served all the same
-// when another configuration has the store open.
+// configuration runs as a whole, because the HTTP server may start first, and
+// after it has ended, or was rejected: Caddy's servers of both take requests
+// until they have stopped. These are served all the same when another
+// configuration has the store open, and else by the configuration in force.
 func (a *App) senderFor(ctx context.Context) (*sender.Sender, error) {
 	if s := a.available(); s != nil {
 		return s, nil
@@ -200,16 +210,31 @@ func (a *App) senderFor(ctx context.Context) (*sender.Sender, error) {
 	if s := a.available(); s != nil {
 		return s, nil
 	}
+	if s := senderInForce(); s != nil {
+		return s, nil
+	}
 	return nil, errNotRunning
 }
 
+// senderInForce is the sender of the configuration in force; nil when there is
+// none.
+func senderInForce() *sender.Sender {
+	module, err := caddy.ActiveContext().AppIfConfigured("webhooks")
+	if err != nil {
+		return nil
+	}
+	return module.(*App).available()
+}
+
 // available is the sender to be used now: this app's, or that of another
-// configuration on the same store; nil when there is none.
+// configuration on the same store; nil when there is none. A store that is open
+// only because a configuration is starting does not count: what is published
+// into it would wait for ever when the configuration is rejected.
 func (a *App) available() *sender.Sender {
 	if e := a.engine.Load(); e != nil && isClosed(a.started) {
 		return e.sender
 	}
-	if e := runningEngine(a.store); e != nil {
+	if e := runningEngine(a.store); e != nil && e.announcer.hasApp() {
 		return e.sender
 	}
 	return nil

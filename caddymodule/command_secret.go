@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -38,9 +37,15 @@ const (
 )
 
 // madeSecret is a new secret, with its public half if it has one.
-type madeSecret struct {
-	Secret string `json:"secret"`
-	Public string `json:"public,omitempty"`
+type madeSecret struct{ secret, public string }
+
+// members are those of its JSON.
+func (m madeSecret) members() map[string]string {
+	members := map[string]string{"secret": m.secret}
+	if m.public != "" {
+		members["public"] = m.public
+	}
+	return members
 }
 
 // secretCommand is `caddy webhooks secret`.
@@ -88,31 +93,29 @@ func runSecret(run *offlineRun) error {
 		return err
 	case !shared && run.flags.Changed("bytes"):
 		return newMisuse("--bytes is set, and a key of %s has a length of its own: leave it out", kind)
-	case made.Public == "" && file != "":
+	case made.public == "" && file != "":
 		return newMisuse("--public is set, and a secret of %s has no public key: leave it out", kind)
 	}
 	if file != "" {
-		if err := writeNew(file, made.Public+"\n"); err != nil {
+		if err := writeNew(file, made.public+"\n"); err != nil {
 			return fmt.Errorf("--public: %w", err)
 		}
 	}
 	if run.flags.Bool("json") {
-		encoder := json.NewEncoder(run.out)
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(made)
+		return writeJSON(run.out, made.members())
 	}
-	if _, err := fmt.Fprintln(run.out, made.Secret); err != nil {
+	if _, err := fmt.Fprintln(run.out, made.secret); err != nil {
 		return err
 	}
-	if made.Public != "" && file == "" {
-		_, err = fmt.Fprintf(run.notes, "The public key, for those who verify:\n%s\n", made.Public)
+	if made.public != "" && file == "" {
+		_, err = fmt.Fprintf(run.notes, "The public key, for those who verify:\n%s\n", made.public)
 	}
 	return err
 }
 
 // writeNew writes a file that must not be there yet.
 func writeNew(name, content string) error {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // a public key is for others to read
 	if err != nil {
 		return err
 	}
@@ -131,9 +134,9 @@ func makeSecret(kind string, size int) (made madeSecret, shared bool, err error)
 		}
 		return madeSecret{key.Reveal(), key.VerifyingKey().String()}, false, nil
 	case secretEncryptionKey:
-		return madeSecret{Secret: base64.StdEncoding.EncodeToString(randomBytes(encryptionKeyBytes))}, false, nil
+		return madeSecret{secret: base64.StdEncoding.EncodeToString(randomBytes(encryptionKeyBytes))}, false, nil
 	case secretRaw:
-		return madeSecret{Secret: hex.EncodeToString(randomBytes(size))}, true, nil
+		return madeSecret{secret: hex.EncodeToString(randomBytes(size))}, true, nil
 	}
 	rules, err := receiver.Config{Provider: kind}.Signing()
 	switch {
@@ -171,11 +174,11 @@ func secretFor(t *receiver.Template, size int) (made madeSecret, shared bool, er
 	raw := randomBytes(size)
 	switch t.Key {
 	case "base64":
-		made.Secret = base64.StdEncoding.EncodeToString(raw)
+		made.secret = base64.StdEncoding.EncodeToString(raw)
 	case "whsec":
-		made.Secret = "whsec_" + base64.StdEncoding.EncodeToString(raw)
+		made.secret = "whsec_" + base64.StdEncoding.EncodeToString(raw)
 	default:
-		made.Secret = hex.EncodeToString(raw)
+		made.secret = hex.EncodeToString(raw)
 	}
 	return made, true, nil
 }

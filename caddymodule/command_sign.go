@@ -59,15 +59,24 @@ secret itself, such as gitlab_token, the secret is in what is printed.`) + exitC
 	f.String("send", "", "Send it to this `URL`")
 	f.Duration("timeout", 30*time.Second, "How `long` --send waits for the answer")
 	f.Bool("json", false, "Print the headers, or with --send the answer, as JSON")
-	cmd.MarkFlagsMutuallyExclusive("request", "curl", "send")
-	cmd.MarkFlagsMutuallyExclusive("request", "json")
-	cmd.MarkFlagsMutuallyExclusive("curl", "json")
 	return cmd
 }
 
 func runSign(run *offlineRun) error {
 	if len(run.args) != 1 || run.args[0] == "" {
 		return newMisuse("there must be one argument, the provider: write: %s standard --secret-file <file>", run.cmd.CommandPath())
+	}
+	var ways []string
+	for _, name := range []string{"request", "curl", "send"} {
+		if run.flags.Changed(name) {
+			ways = append(ways, name)
+		}
+	}
+	if len(ways) > 1 {
+		return newMisuse("--%s and --%s cannot be done at once: leave one out", ways[0], ways[1])
+	}
+	if run.flags.Bool("json") && len(ways) == 1 && ways[0] != "send" {
+		return newMisuse("--json does not go with --%s: leave one out", ways[0])
 	}
 	file := run.flags.String("data-file")
 	if run.flags.Bool("curl") && file == "-" {

@@ -34,7 +34,8 @@ type engine struct {
 	announcer *announcer
 
 	mu       sync.Mutex
-	attached []*App // in the order they started; the last one's settings are in force
+	attached []*App // in the order they started
+	inForce  *App   // the one of them whose settings the sender has
 }
 
 // acquireEngine returns the engine of a store, opening it for the first user.
@@ -74,11 +75,20 @@ func releaseEngine(m StoreModule) error {
 	return err
 }
 
-// attach puts an app's settings into force.
+// attach adds an app. The settings of the first one come into force at once.
+// Those of another one are only checked: its configuration may yet be
+// rejected, and events that are published meanwhile must not go by it.
 func (e *engine) attach(a *App) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.sender.Apply(a.settings); err != nil {
+	if len(e.attached) > 0 {
+		if err := e.sender.Check(a.settings); err != nil {
+			return err
+		}
+		e.attached = append(e.attached, a)
+		return nil
+	}
+	if err := e.apply(a); err != nil {
 		return err
 	}
 	e.attached = append(e.attached, a)
@@ -88,7 +98,27 @@ func (e *engine) attach(a *App) error {
 	return nil
 }
 
-// detach takes an app's settings out of force.
+// enforce puts the settings of an app into force whose configuration runs as a
+// whole.
+func (e *engine) enforce(a *App) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.inForce == a || !slices.Contains(e.attached, a) {
+		return nil
+	}
+	return e.apply(a)
+}
+
+// apply puts an app's settings into force.
+func (e *engine) apply(a *App) error {
+	if err := e.sender.Apply(a.settings); err != nil {
+		return err
+	}
+	e.inForce = a
+	return nil
+}
+
+// detach takes an app out.
 func (e *engine) detach(a *App) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -96,21 +126,20 @@ func (e *engine) detach(a *App) error {
 }
 
 // remove takes an app out. If its settings were in force, those of the app
-// that started before it come back, as when a configuration is rejected
-// because another app fails to start. Without any app left, delivering ends.
+// that started last come into force. Without any app left, delivering ends.
 func (e *engine) remove(a *App) error {
 	i := slices.Index(e.attached, a)
 	if i < 0 {
 		return nil
 	}
-	wasInForce := i == len(e.attached)-1
 	e.attached = slices.Delete(e.attached, i, i+1)
 	if n := len(e.attached); n > 0 {
-		if !wasInForce {
+		if e.inForce != a {
 			return nil
 		}
-		return e.sender.Apply(e.attached[n-1].settings)
+		return e.apply(e.attached[n-1])
 	}
+	e.inForce = nil
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	return e.sender.Stop(ctx)

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -106,31 +107,68 @@ func (h *Receive) provision(ctx caddy.Context) error {
 	return h.app.add(h)
 }
 
+// Validate checks the settings as they are once their placeholders have been
+// replaced. Caddy calls it; without it, it would call that of Config, to which
+// a placeholder is a secret that is written in the wrong way.
+func (h *Receive) Validate() error { return h.settings.Validate() }
+
 // open makes the receiver on what it remembers.
 func (h *Receive) open(state *receiver.State) error {
-	options := h.options
-	options.State = state
-	rc, err := receiver.New(h.settings, options)
+	rc, err := h.receiverOn(state, h.settings)
 	if err != nil {
-		return fmt.Errorf("webhook_receive: %w", err)
+		return err
 	}
 	h.receiver.Store(rc)
 	return nil
 }
 
+func (h *Receive) receiverOn(state *receiver.State, settings receiver.Config) (*receiver.Receiver, error) {
+	options := h.options
+	options.State = state
+	rc, err := receiver.New(settings, options)
+	if err != nil {
+		return nil, fmt.Errorf("webhook_receive: %w", err)
+	}
+	return rc, nil
+}
+
 // ServeHTTP lets the request through to next, or refuses it with an error that
 // carries the status.
 func (h *Receive) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if !h.app.ready(r.Context()) {
+	rc := h.receiverFor(r.Context())
+	if rc == nil {
 		w.Header().Set("Retry-After", "1")
 		return caddyhttp.Error(http.StatusServiceUnavailable, errReceiversNotRunning)
 	}
-	err := h.receiver.Load().Handle(w, r, next.ServeHTTP)
+	err := rc.Handle(w, r, next.ServeHTTP)
 	var refusal *receiver.Refusal
 	if errors.As(err, &refusal) {
 		return caddyhttp.Error(refusal.Status, err)
 	}
 	return err
+}
+
+// receiverFor returns the receiver for one request; nil when there is none.
+// Requests can come before the configuration runs as a whole, because the HTTP
+// server may start first, and after it has ended, or was rejected: Caddy's
+// servers of both take requests until they have stopped. These go by what the
+// receiver of that name remembers in the configuration in force.
+func (h *Receive) receiverFor(ctx context.Context) *receiver.Receiver {
+	if h.app.ready(ctx) {
+		return h.receiver.Load()
+	}
+	state := runningState(h.settings.Name)
+	if state == nil {
+		return nil
+	}
+	settings := h.settings
+	settings.Dedupe.Persist = "" // it is kept where the configuration in force says
+	rc, err := h.receiverOn(state, settings)
+	if err != nil {
+		h.log.Error("the request cannot be checked", slog.String("receiver", h.settings.Name), slog.String("error", err.Error()))
+		return nil
+	}
+	return rc
 }
 
 // clientIP is the client's address as Caddy sees it, trusted proxies
@@ -187,5 +225,6 @@ func setPlaceholders(r *http.Request, o receiver.Observation) {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Receive)(nil)
+	_ caddy.Validator             = (*Receive)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Receive)(nil)
 )

@@ -36,12 +36,19 @@ var openStates struct {
 type state struct {
 	*receiver.State
 	key stateKey
+	log *slog.Logger
 }
 
 // Destruct ends the memory when its last user is gone.
 func (s *state) Destruct() error {
 	openStates.Lock()
-	openStates.list = slices.DeleteFunc(openStates.list, func(other *state) bool { return other == s })
+	i := slices.Index(openStates.list, s)
+	openStates.list = slices.Delete(openStates.list, i, i+1)
+	next := slices.IndexFunc(openStates.list, func(other *state) bool { return other.key.name == s.key.name })
+	if next >= i { // and not one that a configuration which was rejected has left
+		s.log.Info("the receiver remembers events in another place from now on: it knows those that are there, and not those of the place before",
+			slog.String("receiver", s.key.name), slog.String("file", openStates.list[next].key.path))
+	}
 	openStates.Unlock()
 	s.Close()
 	return nil
@@ -59,13 +66,9 @@ func acquireState(key stateKey, log *slog.Logger) error {
 		if err != nil {
 			return nil, err
 		}
-		s := &state{opened, key}
+		s := &state{opened, key, log}
 		openStates.Lock()
 		defer openStates.Unlock()
-		if slices.ContainsFunc(openStates.list, func(other *state) bool { return other.key.name == key.name }) {
-			log.Info("the receiver remembers events in another place from now on: it knows those that are there, and not those of the place before",
-				slog.String("receiver", key.name), slog.String("file", key.path))
-		}
 		openStates.list = append(openStates.list, s)
 		return s, nil
 	})
@@ -91,19 +94,32 @@ func releaseState(key stateKey) error {
 }
 
 // currentStates are the open memories, one for each name: while a reload
-// changes the file of one, the new one.
+// changes the file of one, the old one.
 func currentStates() []*receiver.State {
 	openStates.Lock()
 	defer openStates.Unlock()
 	var list []*receiver.State
 	taken := make(map[string]bool)
-	for _, s := range slices.Backward(openStates.list) {
+	for _, s := range openStates.list {
 		if !taken[s.key.name] {
 			taken[s.key.name] = true
 			list = append(list, s.State)
 		}
 	}
 	return list
+}
+
+// runningState is the open memory of a name, as currentStates has it; nil when
+// there is none. It may be closed at any time, and then says so itself.
+func runningState(name string) *receiver.State {
+	openStates.Lock()
+	defer openStates.Unlock()
+	for _, s := range openStates.list {
+		if s.key.name == name {
+			return s.State
+		}
+	}
+	return nil
 }
 
 // stateKey is the memory that the receiver uses.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 )
 
 func init() { caddy.RegisterModule(new(Receivers)) }
@@ -32,7 +33,7 @@ type Receivers struct {
 	log      *slog.Logger
 	handlers []*Receive     // in the order they were loaded
 	acquired []stateKey     // that must be given up
-	started  chan struct{}  // closed when the handlers may be used
+	started  chan struct{}  // closed when this configuration runs as a whole
 	over     chan struct{}  // closed when this configuration has ended
 	ended    sync.Once      // closes stop
 	stop     chan struct{}  // ends reading secrets again
@@ -44,15 +45,30 @@ func (*Receivers) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "webhook_receivers", New: func() caddy.Module { return new(Receivers) }}
 }
 
-// Provision ties the app to Caddy's metrics.
+// Provision ties the app to Caddy's events and metrics.
 func (a *Receivers) Provision(ctx caddy.Context) error {
 	a.log = ctx.Slogger()
 	a.started = make(chan struct{})
 	a.over = make(chan struct{})
 	a.stop = make(chan struct{})
-	if err := ctx.GetMetricsRegistry().Register(receivedCollector{}); err != nil {
-		return fmt.Errorf("registering the metrics: %w", err)
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
 	}
+	events, err := ctx.App("events")
+	if err != nil {
+		return err
+	}
+	return events.(*caddyevents.App).On("started", whenReceiversStarted{a})
+}
+
+// whenReceiversStarted hears from Caddy that the app's configuration runs as a
+// whole. Until then it may be rejected, and what its receivers have processed
+// would be forgotten with it.
+type whenReceiversStarted struct{ app *Receivers }
+
+// Handle is called once, after all apps of the configuration have started.
+func (w whenReceiversStarted) Handle(context.Context, caddy.Event) error {
+	close(w.app.started)
 	return nil
 }
 
@@ -90,7 +106,6 @@ func (a *Receivers) Start() error {
 	if slices.ContainsFunc(a.handlers, func(h *Receive) bool { return h.secrets != nil }) {
 		a.reading.Go(a.readSecrets)
 	}
-	close(a.started)
 	return nil
 }
 
@@ -139,14 +154,14 @@ func (a *Receivers) Cleanup() error {
 // errReceiversNotRunning is why a request cannot be checked just now.
 var errReceiversNotRunning = errors.New("the receivers are not running: send the request again in a moment")
 
-// ready tells whether the handlers may be used. It waits for a while: the HTTP
-// server may start before this app.
+// ready tells whether the handlers may be used: the configuration runs as a
+// whole and is not over. It waits for a while: the HTTP server may start before
+// everything else.
 func (a *Receivers) ready(ctx context.Context) bool {
-	if isClosed(a.started) {
-		return true
+	if !isClosed(a.started) {
+		awaitStart(ctx, a.started, a.over)
 	}
-	awaitStart(ctx, a.started, a.over)
-	return isClosed(a.started)
+	return isClosed(a.started) && !isClosed(a.over)
 }
 
 // errNoReceiver is wrapped when there is no receiver of a name.
@@ -179,4 +194,6 @@ var (
 	_ caddy.App          = (*Receivers)(nil)
 	_ caddy.Provisioner  = (*Receivers)(nil)
 	_ caddy.CleanerUpper = (*Receivers)(nil)
+
+	_ caddyevents.Handler = whenReceiversStarted{}
 )

@@ -62,6 +62,7 @@ func (s *Settings) Provision(ctx caddy.Context) error {
 		Operator: s.Operator,
 		ReadOnly: s.ReadOnly,
 		Prefix:   s.Prefix,
+		Ending:   app.ending,
 		Logger:   ctx.Slogger(),
 	}
 	if s.Tenant != "" {

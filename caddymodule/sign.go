@@ -75,6 +75,11 @@ func (h *Sign) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// Validate has nothing left to check. Caddy calls it; without it, it would call
+// that of Config, to which a placeholder is a secret that is written in the
+// wrong way.
+func (*Sign) Validate() error { return nil }
+
 // ServeHTTP signs the request and calls next, or fails with an error that
 // carries the status.
 func (h *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
@@ -114,5 +119,6 @@ func (h *Sign) readSecretsAgain() {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Sign)(nil)
+	_ caddy.Validator             = (*Sign)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Sign)(nil)
 )

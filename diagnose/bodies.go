@@ -132,7 +132,7 @@ func announced(body []byte, header http.Header) iter.Seq[variant] {
 			return
 		}
 		yield(variant{body[:length], MistakeBodyExtended,
-			fmt.Sprintf("At the end of the body %d bytes were added: Content-Length is %d.", len(body)-length, length),
+			fmt.Sprintf("At the end of the body something was added (%s): Content-Length is %d.", bytesOf(len(body)-length), length),
 			"Take the body as long as Content-Length says."})
 	}
 }

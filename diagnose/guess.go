@@ -18,7 +18,7 @@ func (e *Explanation) Guess(v Values, header http.Header, authentic func(Values)
 		if left--; left < 0 || !authentic(changed) {
 			return false
 		}
-		e.add(checkMatch, false, f.cause)
+		e.add(checkMatch, false, "The signature was not made over exactly this content.")
 		e.blame(f.mistake, f.cause, f.remedy)
 		if f.body != nil {
 			e.Difference = differenceOf(v.Body, f.body)

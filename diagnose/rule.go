@@ -156,9 +156,9 @@ func (r *Rule) explainLength(e *Explanation) {
 	switch has := len(r.Values.Body); {
 	case length == has:
 	case length > has:
-		e.add(checkLength, false, fmt.Sprintf("Content-Length is %d, and the body has %d bytes: its last %d are missing.", length, has, length-has))
+		e.add(checkLength, false, fmt.Sprintf("Content-Length is %d, and the body has %s: the end is missing (%d).", length, bytesOf(has), length-has))
 	default:
-		e.add(checkLength, false, fmt.Sprintf("Content-Length is %d, and the body has %d bytes: %d were added.", length, has, has-length))
+		e.add(checkLength, false, fmt.Sprintf("Content-Length is %d, and the body has %s: it is longer by %d.", length, bytesOf(has), has-length))
 	}
 }
 
@@ -170,17 +170,24 @@ func (r *Rule) explainMismatch(e *Explanation, verdict error) {
 			fmt.Sprintf("Try it with a body of at most %d bytes.", MaxBody))
 		return
 	}
+	e.add(checkMatch, false, reasonOf(verdict))
 	found := newSearch(r).run()
 	if found == nil {
-		e.add(checkMatch, false, reasonOf(verdict))
 		r.blameUnknown(e, verdict)
 		return
 	}
-	e.add(checkMatch, false, found.cause)
 	e.blame(found.mistake, found.cause, found.remedy)
 	if e.Mistake == found.mistake && found.body != nil {
 		e.Difference = differenceOf(r.Values.Body, found.body)
 	}
+}
+
+// bytesOf is a number of bytes.
+func bytesOf(n int) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // reasonOf is the sentence of an error of package webhook.
@@ -198,17 +205,17 @@ func (r *Rule) blameUnknown(e *Explanation, verdict error) {
 		r.blameSecrets(e)
 	}
 	switch {
+	case len(r.Signatures) == 0:
+		r.blameMissing(e, verdict)
 	case r.Values.ID == "" && r.signsID():
 		e.blame(MistakeIDMissing, fmt.Sprintf("The event ID is signed, and it is not in %s.", r.IDPlace),
 			"See that everything between the sender and here, such as a proxy or a queue, passes this header on.")
 	case r.Values.Timestamp == "" && r.TimestampPlace != "":
 		e.blame(MistakeTimestampMissing, fmt.Sprintf("The time of sending is signed, and it is not in %s.", r.TimestampPlace),
 			"See that everything between the sender and here, such as a proxy or a queue, passes this header on.")
-	case len(r.Signatures) == 0:
-		r.blameMissing(e, verdict)
 	case e.Mistake != "": // the secret cannot be used
 	case announced && length > len(r.Values.Body):
-		e.blame(MistakeBodyTruncated, fmt.Sprintf("The last %d bytes of the body are missing: Content-Length is %d, and there are %d.", length-len(r.Values.Body), length, len(r.Values.Body)),
+		e.blame(MistakeBodyTruncated, fmt.Sprintf("The last %s of the body are missing: Content-Length is %d, and there are %d.", bytesOf(length-len(r.Values.Body)), length, len(r.Values.Body)),
 			"Capture the whole body, and look for a limit on its size on the way.")
 	case len(r.Values.Body) == 0:
 		e.blame(MistakeBodyEmpty, "The body is empty, and the signature is not one over an empty body.",

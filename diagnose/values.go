@@ -181,7 +181,7 @@ func (s *search) cutBody() *finding {
 			if s.find(clone.Sum(nil)) != nil {
 				return &finding{
 					mistake: MistakeBodyExtended,
-					cause:   fmt.Sprintf("Only the first %d bytes of the body were signed: the %d bytes from byte %d on were added.", n, len(body)-n, n+1),
+					cause:   fmt.Sprintf("Only the first %s of the body were signed: what begins at byte %d was added (%s).", bytesOf(n), n+1, bytesOf(len(body)-n)),
 					remedy:  "Look for what adds to the body on the way, or in how the request was captured.",
 					body:    body[:n],
 				}

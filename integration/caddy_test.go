@@ -24,11 +24,19 @@ import (
 // buildTags are those that users build Caddy with.
 const buildTags = "nobadger,nomysql,nopgx"
 
+// raceEnv is the environment variable that, when set, has the real program
+// built with the race detector. A race that it sees fails the test.
+const raceEnv = "CADDY_WEBHOOKS_RACE"
+
 // binary builds the ready-made Caddy once and returns its path.
 var binary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(scratch, "caddy")
-	cmd := exec.Command("go", "build", "-tags", buildTags, "-trimpath", "-o", path, "../caddymodule/caddy")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	args, cgo := []string{"build", "-tags", buildTags, "-trimpath", "-o", path}, "CGO_ENABLED=0"
+	if os.Getenv(raceEnv) != "" {
+		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
+	}
+	cmd := exec.Command("go", append(args, "../caddymodule/caddy")...)
+	cmd.Env = append(os.Environ(), cgo)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building Caddy: %w\n%s", err, out)
 	}
@@ -124,7 +132,7 @@ func (c *caddy) start(caddyfile string) {
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-	cmd, ended := c.cmd, make(chan struct{})
+	cmd, out, ended := c.cmd, c.out, make(chan struct{})
 	c.ended = ended
 	go func() {
 		_ = cmd.Wait()
@@ -133,8 +141,11 @@ func (c *caddy) start(caddyfile string) {
 	c.t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-ended
+		if strings.Contains(out.String(), "WARNING: DATA RACE") {
+			c.t.Error("the race detector has seen a race")
+		}
 		if c.t.Failed() {
-			c.t.Logf("Caddy printed:\n%s", c.out)
+			c.t.Logf("Caddy printed:\n%s", out)
 		}
 	})
 	waitFor(c.t, "Caddy to serve", func() bool {
@@ -171,9 +182,9 @@ func (c *caddy) stop() {
 
 // reload loads another Caddyfile into the running Caddy and returns what the
 // command printed with its error.
-func (c *caddy) reload(caddyfile string) (string, error) {
+func (c *caddy) reload(caddyfile string, flags ...string) (string, error) {
 	c.t.Helper()
-	cmd := c.command("reload", "--config", c.write(caddyfile), "--adapter", "caddyfile", "--address", c.admin)
+	cmd := c.command(append([]string{"reload", "--config", c.write(caddyfile), "--adapter", "caddyfile", "--address", c.admin}, flags...)...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -185,7 +185,7 @@ func goEnv(t *testing.T, name string) string {
 }
 
 // walkPatience is how long a command of a document may take. Some compile Caddy.
-const walkPatience = 5 * time.Minute
+const walkPatience = 3 * time.Minute
 
 // run runs commands in the shell, and returns what they print and the status of
 // the last one.
@@ -225,14 +225,20 @@ func (w *walk) serve(b block, text string) {
 	name := filepath.Join(filepath.Dir(w.dir), fmt.Sprintf("server%d", w.n))
 	writeFile(w.t, name+".sh", text)
 	w.servers = append(w.servers, name+".log")
-	if out, status := w.run(fmt.Sprintf("bash -e %s.sh >%s.log 2>&1 &\n", name, name)); status != 0 {
+	const over = "the server has ended"
+	if out, status := w.run(fmt.Sprintf("{ bash -e %s.sh; echo %s; } >%s.log 2>&1 &\n", name, over, name)); status != 0 {
 		w.t.Fatalf("%s: %s", b, out)
 	}
 	ready := "serving initial configuration"
 	if text := b.value("until"); text != "" {
 		ready = text
 	}
-	waitUpTo(w.t, walkPatience, fmt.Sprintf("%s to serve", b), func() bool { return strings.Contains(w.printed(), ready) })
+	waitUpTo(w.t, walkPatience, fmt.Sprintf("%s to serve", b), func() bool {
+		if strings.Contains(w.printed(), over) {
+			w.t.Fatalf("%s does not serve", b)
+		}
+		return strings.Contains(w.printed(), ready)
+	})
 }
 
 // printed is what the last server has printed.
@@ -274,7 +280,7 @@ func (w *walk) console(b block, text string) {
 		expected := regexp.MustCompile(`(?s)\A` + pattern(strings.TrimSpace(want)) + `\z`)
 		matches := func() bool {
 			out, _ := w.run(command + "\n")
-			out = strings.TrimSpace(out)
+			out = strings.TrimSpace(strings.ReplaceAll(out, "\r\n", "\n"))
 			if expected.MatchString(out) {
 				return true
 			}

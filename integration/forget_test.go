@@ -41,11 +41,11 @@ func TestForgettingAnEvent(t *testing.T) {
 			req.Header.Set(header[0], header[1])
 		}
 		resp, answer := exchange(t, req)
-		var problem struct{ Error string }
+		var problem struct{ Detail, Error string }
 		if len(answer) > 0 && json.Unmarshal(answer, &problem) != nil {
 			t.Fatalf("the answer is not JSON: %q", answer)
 		}
-		return resp.StatusCode, problem.Error
+		return resp.StatusCode, problem.Detail + problem.Error // the latter is Caddy's own
 	}
 
 	const id = "a/b c.."
@@ -107,14 +107,13 @@ func TestForgettingAnEvent(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"hooks", "unknown"}, `the receiver \"hooks\" does not remember an event \"unknown\"`},
-		{[]string{"others", "x"}, `there is no such receiver as \"others\"`},
-		{[]string{"hooks"}, "accepts 2 arg(s), received 1"},
-		{[]string{"hooks", ""}, "the receiver or the ID is empty"},
-		{[]string{"..", "..."}, `there is no such receiver as \"..\"`},
+		{[]string{"hooks", "unknown"}, `the receiver "hooks" does not remember an event "unknown"`},
+		{[]string{"others", "x"}, `there is no such receiver as "others"`},
+		{[]string{"hooks"}, "the ID is missing: write: caddy webhooks forget <receiver> <id>"},
+		{[]string{"hooks", ""}, "the ID is empty"},
+		{[]string{"..", "..."}, `there is no such receiver as ".."`},
 	} {
-		// The log escapes the quotes of the answer once more, or not.
-		if out, err := forget(tt.args...); err == nil || !strings.Contains(strings.ReplaceAll(out, `\\`, `\`), tt.says) && !strings.Contains(strings.ReplaceAll(out, `\\\"`, `\"`), tt.says) {
+		if out, err := forget(tt.args...); err == nil || !strings.Contains(out, tt.says) {
 			t.Errorf("forget %q: %v\n%s", tt.args, err, out)
 		}
 	}

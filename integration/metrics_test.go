@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,30 +14,36 @@ import (
 // Caddy's admin endpoint shows; ok tells that it does.
 func (c *caddy) metric(name string) (value float64, ok bool) {
 	c.t.Helper()
+	value, ok = c.metrics()[name]
+	return value, ok
+}
+
+// metrics are all metrics of this module that Caddy's admin endpoint shows.
+func (c *caddy) metrics() map[string]float64 {
+	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.admin+"/metrics", nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	resp, err := oneOff.Do(req)
-	if err != nil {
-		c.t.Fatal(err)
+	resp, text := exchange(c.t, req)
+	if resp.StatusCode != http.StatusOK {
+		c.t.Fatalf("the metrics are answered with %d:\n%s", resp.StatusCode, text)
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		c.t.Fatalf("the metrics are answered with %d: %v\n%s", resp.StatusCode, err, text)
-	}
+	all := make(map[string]float64)
 	for line := range strings.Lines(string(text)) {
-		if number, found := strings.CutPrefix(line, name+" "); found {
-			if value, err = strconv.ParseFloat(strings.TrimSpace(number), 64); err != nil {
-				c.t.Fatalf("%q: %v", line, err)
-			}
-			return value, true
+		if !strings.HasPrefix(line, "caddy_webhooks_") {
+			continue
 		}
+		i := strings.LastIndexByte(line, ' ')
+		value, err := strconv.ParseFloat(strings.TrimSpace(line[i:]), 64)
+		if err != nil {
+			c.t.Fatalf("%q: %v", line, err)
+		}
+		all[line[:i]] = value
 	}
-	return 0, false
+	return all
 }
 
 // TestMetricsCountOverReloads scrapes Caddy's admin endpoint: the metrics are

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +53,7 @@ These are the names that ` + "`webhook_receive`" + ` knows. Each stands for a se
 `)
 	list := Providers()
 	fmt.Fprintf(&b, "There are %d of them, and for all others there is `%s`.\n\n", len(list)-1, customName)
+	fmt.Fprintf(&b, "`webhook_sign` knows them too, except for those whose signature is inside the body or that sign by rules of their own: %s.\n\n", strings.Join(oneWayProviders(), ", "))
 	b.WriteString("| Name | Provider | What it accepts | Age | Duplicates |\n|---|---|---|---|---|\n")
 	for _, p := range list {
 		title := p.Title
@@ -80,4 +82,18 @@ These are the names that ` + "`webhook_receive`" + ` knows. Each stands for a se
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", p.Name, title, strings.ReplaceAll(description, "|", "\\|"), age, duplicates)
 	}
 	return b.String()
+}
+
+// oneWayProviders are those that nobody can sign for, for the document.
+func oneWayProviders() (names []string) {
+	for _, p := range Providers() {
+		if p.Name == customName {
+			continue
+		}
+		s, err := Config{Provider: p.Name}.Signing()
+		if err != nil || !slices.ContainsFunc(s.Template.Signature, func(at Place) bool { return at.Header != "" }) {
+			names = append(names, "`"+p.Name+"`")
+		}
+	}
+	return names
 }

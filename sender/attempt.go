@@ -167,8 +167,13 @@ func shortened(s string) string {
 // newRequest makes the signed request of one attempt.
 func newRequest(ctx context.Context, t *target, e *webhook.Event, traceParent string, now time.Time) *http.Request {
 	const room = 256 // for all of the envelope but the data
-	body, contentType := t.format.AppendBody(make([]byte, 0, len(e.Data)+room), e, t.bodySecretAt(now))
+	body, contentType := t.format.AppendBody(make([]byte, 0, len(e.Data)+room), laidOut(e, t.format), t.bodySecretAt(now))
 	header := make(http.Header, 8+len(t.headers))
+	if t.format == webhook.FormatRaw {
+		for name, values := range e.Headers {
+			header[name] = values
+		}
+	}
 	header["User-Agent"] = userAgentHeader
 	for name, values := range t.headers {
 		header[name] = values

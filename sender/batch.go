@@ -20,6 +20,13 @@ const (
 	formLines                 // one object on each line (NDJSON)
 )
 
+// ParseEvents reads one event, or a batch of them, in the JSON that [Intake] takes.
+// The error says what is wrong with it.
+func ParseEvents(body []byte) ([]webhook.Event, error) {
+	events, _, err := parseEvents(body, formJSON)
+	return events, err
+}
+
 // parseEvents reads the events of a published body: one object, an array of
 // objects or, in formLines, an object on each line. It tells whether they are a
 // batch, which is also one of a single event. In a batch the error names the

@@ -146,8 +146,8 @@ func (s *Sender) deliverAgain(ctx context.Context, deliveries []DeliverySummary)
 	if err := s.store.Override(ctx, overrides); err != nil {
 		return 0, fmt.Errorf("delivering again: %w", err)
 	}
-	for i := range overrides {
-		o := &overrides[i]
+	for i := range deliveries {
+		d, o := &deliveries[i], &overrides[i]
 		if !o.Applied {
 			continue
 		}
@@ -156,7 +156,7 @@ func (s *Sender) deliverAgain(ctx context.Context, deliveries []DeliverySummary)
 		if o.Attempted {
 			kind = again
 		}
-		s.followers.tell(&deliveries[i].Delivery, Pending, o.Due, deliveries[i].Last)
+		s.followers.tell(&d.Delivery, Pending, o.Due, d.Last)
 		s.lane(o.EndpointID).noteStored(kind, o.Due)
 	}
 	return applied, nil

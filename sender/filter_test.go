@@ -114,6 +114,9 @@ func TestFilterData(t *testing.T) {
 		{`data.a == 1`, `{"a":1`, "", false},
 		{`data.a == 1`, ``, "", false},
 		{`data == "x"`, `"x"`, "text/plain", false},
+		{`data.a == 1`, ` {"a" : 1} `, "application/json", true},
+		{`data.a == 2`, `{"a":1,"a":2}`, "application/json", false},
+		{`data.a == 1`, `{"a":1} 2`, "application/json", false},
 		{`event == "raw.came"`, "\xff\x00", "application/octet-stream", true},
 		{`data.a == data.b`, `{"a":{"x":[1,{"y":null}]},"b":{"x":[1.0,{"y":null}]}}`, "", true},
 	}

@@ -43,11 +43,12 @@ func (in *filterInput) ResolveName(name string) (any, bool) {
 func (in *filterInput) Parent() cel.Activation { return nil }
 
 func (in *filterInput) decode() {
-	if !isJSON(in.event.ContentType) {
+	value, ok := jsonOf(in.event)
+	if !ok {
 		return
 	}
-	// Names were checked when the event was taken in.
-	decoder := jsontext.NewDecoder(bytes.NewReader(in.event.Data), jsontext.AllowDuplicateNames(true))
+	// Names have been checked.
+	decoder := jsontext.NewDecoder(bytes.NewReader(value), jsontext.AllowDuplicateNames(true))
 	data, err := decodeFilterValue(decoder)
 	if err != nil {
 		return

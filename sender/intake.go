@@ -83,7 +83,7 @@ func (i *Intake) publish(w http.ResponseWriter, r *http.Request) (receipts []Rec
 	if status, err := checkRequest(w, r); err != nil {
 		return nil, false, status, err
 	}
-	body, status, err := i.read(w, r)
+	body, status, err := readBody(w, r, i.MaxSize)
 	if err != nil {
 		return nil, false, status, err
 	}
@@ -222,9 +222,10 @@ func checkContentType(s string) error {
 	return fmt.Errorf("the content type %q is not understood: send application/json", s)
 }
 
-// read reads the whole body, within the limit.
-func (i *Intake) read(w http.ResponseWriter, r *http.Request) ([]byte, int, error) {
-	limit := orDefault(i.MaxSize, DefaultMaxSize)
+// readBody reads the whole body, within the limit, or the default of it. With an
+// error it says with which status to answer.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, int, error) {
+	limit = orDefault(limit, DefaultMaxSize)
 	tooLarge := fmt.Errorf("the body is larger than %d bytes: send less, or raise max_size", limit)
 	if r.ContentLength > limit {
 		drain(r.Body, limit)

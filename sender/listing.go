@@ -45,7 +45,7 @@ type DeliveryPage struct {
 
 // DeliverySummary is a delivery as it is listed.
 type DeliverySummary struct {
-	// Delivery has an Event without Data.
+	// Delivery has an Event without Data and Headers.
 	Delivery
 
 	// Last is the last attempt, without its headers and body; nil when none has

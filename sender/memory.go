@@ -11,11 +11,11 @@ const laneShare = 8
 const claimShare = 2
 
 // deliveryOverhead is about how many bytes a waiting delivery takes beside its
-// event's data: the fields of both, and what the queue and the store note of it.
+// event's data and headers: the fields of both, and what the queue and the store note of it.
 const deliveryOverhead = 640
 
 // memorySize is about how many bytes a delivery takes while it waits.
-func (d *Delivery) memorySize() int64 { return int64(len(d.Event.Data)) + deliveryOverhead }
+func (d *Delivery) memorySize() int64 { return int64(d.Event.Size()) + deliveryOverhead }
 
 // room tells whether a delivery of this size may wait in memory.
 func (l *lane) room(kind int, size int64) bool {

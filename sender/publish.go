@@ -35,7 +35,8 @@ type Receipt struct {
 // Publish takes events in, all of them or none. When it returns without an
 // error they are on disk and will be delivered to every endpoint that
 // subscribes to them. An event without an ID gets one, and one without a
-// timestamp gets the time of now.
+// timestamp gets the time of now. Data without a content type must be JSON, and is
+// compacted; with one it is kept as it is.
 //
 // Errors wrap [ErrInvalid], [ErrConflict] (the ID belongs to another event),
 // [ErrBacklog], [ErrStoreFull], [ErrClosed], the context's error (the events may have been
@@ -52,12 +53,14 @@ func (s *Sender) Publish(ctx context.Context, events ...webhook.Event) ([]Receip
 	return s.publish(ctx, events)
 }
 
-// checkData replaces an event's data by its own compact copy.
+// checkData replaces an event's data by its own copy, which is compact where it
+// is a JSON value, and the headers by theirs.
 func checkData(e *webhook.Event) error {
-	if e.ContentType != "" && e.ContentType != "application/json" {
-		return fmt.Errorf("%w: content type %q cannot be published: data must be JSON", ErrInvalid, e.ContentType)
+	e.Headers = ownHeadersOf(e)
+	if e.ContentType != "" {
+		e.Data = slices.Clone(e.Data)
+		return nil
 	}
-	e.ContentType = "" // which says the same, so that the store need not know
 	data := jsontext.Value(append([]byte(nil), e.Data...))
 	if len(data) == 0 {
 		return fmt.Errorf("%w: data is missing: add a JSON value that describes the event", ErrInvalid)
@@ -69,7 +72,8 @@ func checkData(e *webhook.Event) error {
 	return nil
 }
 
-// publish is Publish for events whose data is known to be compact JSON.
+// publish is Publish for events whose data is known to be compact JSON, or to
+// have a content type.
 func (s *Sender) publish(ctx context.Context, events []webhook.Event) ([]Receipt, error) {
 	ctx, end := s.tracing.startPublish(ctx, events)
 	receipts, err := s.accept(ctx, events)
@@ -98,7 +102,7 @@ func (s *Sender) accept(ctx context.Context, events []webhook.Event) ([]Receipt,
 		}
 		put.Event, put.StoredAt = e, now
 		put.EndpointIDs = s.match(e)
-		request.bytes += len(e.Data)
+		request.bytes += e.Size()
 		request.deliveries += len(put.EndpointIDs)
 	}
 	if err := s.enqueue(ctx, request); err != nil {
@@ -180,6 +184,9 @@ func (s *Sender) complete(e *webhook.Event, c *snapshot, now time.Time) (err err
 	}
 	if e.TraceParent != "" && !isTraceParent(e.TraceParent) {
 		return fmt.Errorf("%w: traceparent is not in the form of W3C Trace Context: leave it out, or write it such as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ErrInvalid)
+	}
+	if err := checkEventHeaders(e); err != nil {
+		return err
 	}
 	if e.Tenant == AnyTenant {
 		return fmt.Errorf("%w: tenant %q is no name: use another, or leave it out", ErrInvalid, e.Tenant)

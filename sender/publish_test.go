@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +38,18 @@ func TestPublishRefuses(t *testing.T) {
 			`data is not valid JSON: a member name stands twice in the same object: remove one (at byte 7, /a)`},
 		{"not UTF-8", func(e *webhook.Event) { e.Data = []byte("\"\xff\"") },
 			`data is not valid JSON: it holds bytes that are not UTF-8: encode the text as UTF-8 (at byte 1)`},
-		{"another content type", func(e *webhook.Event) { e.ContentType = "text/plain" }, `content type "text/plain" cannot be published: data must be JSON`},
+		{"a line break in the content type", func(e *webhook.Event) { e.ContentType = "text/plain\r\nX: 1" },
+			`the content type is no media type, or longer than 256 bytes: send one such as application/json`},
+		{"a credential among the headers", func(e *webhook.Event) { e.Headers = http.Header{"authorization": {"secret"}} },
+			`headers: Authorization cannot be kept with an event: remove it`},
+		{"no name of a header", func(e *webhook.Event) { e.Headers = http.Header{"X Y": {"1"}} },
+			`headers: "X Y" is not the canonical name of a header: write such as X-Github-Event`},
+		{"a line break in a header", func(e *webhook.Event) { e.Headers = http.Header{"X-A": {"1\r\nX-B: 2"}} },
+			`headers: X-A has a value that a header cannot have: set it to one line of text`},
+		{"many headers", func(e *webhook.Event) { e.Headers = http.Header{"X-A": make([]string, 65)} },
+			`headers: there are 65 values of 195 bytes, and at most 64 of 8192 bytes can be kept: keep fewer of them`},
+		{"large headers", func(e *webhook.Event) { e.Headers = http.Header{"X-A": {strings.Repeat("x", 8190)}} },
+			`headers: there are 1 values of 8193 bytes, and at most 64 of 8192 bytes can be kept: keep fewer of them`},
 		{"long ago", func(e *webhook.Event) { e.Timestamp = time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC) },
 			`timestamp lies in the year 1969: give the time at which the event happened`},
 		{"milliseconds taken for seconds", func(e *webhook.Event) { e.Timestamp = time.Unix(1709634600000, 0) },

@@ -140,7 +140,7 @@ func (s *Sender) replayFresh(ctx context.Context, j *replayJob, deliveries []Del
 		}
 		e := *record.Event
 		e.ID = freshID(j.ID, d.ID())
-		request.bytes += len(e.Data)
+		request.bytes += e.Size()
 		request.publication.Events = append(request.publication.Events, PutEvent{
 			Event: &e, TimestampGiven: true, StoredAt: s.clock.Now(), EndpointIDs: []string{d.EndpointID},
 		})

@@ -183,6 +183,38 @@ func (s *Sender) allTargets(c *snapshot, before map[string]*target) ([]*target, 
 	return targets, nil
 }
 
+// Check tells whether [Sender.Apply] would take a configuration, and changes
+// nothing. When the error is not nil, it wraps [ErrConfig].
+func (s *Sender) Check(cfg Config) error {
+	next, err := compile(&cfg)
+	if err != nil {
+		return err
+	}
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	_, _, err = s.succeed(next)
+	return err
+}
+
+// succeed makes a configuration ready to succeed the present one: with all
+// endpoints under it, and told whether the egress rules are others. The caller
+// holds s.changing.
+func (s *Sender) succeed(next *snapshot) (targets []*target, moved bool, err error) {
+	current := s.current.Load()
+	moved = !reflect.DeepEqual(current.egress, next.egress)
+	var kept map[string]*target
+	if !moved && reflect.DeepEqual(current.schedule, next.schedule) {
+		kept = s.directory.all()
+	}
+	if targets, err = s.allTargets(next, kept); err != nil {
+		return nil, moved, err
+	}
+	if len(next.sealer.keys) == 0 && len(current.sealer.keys) > 0 && len(s.managed) > 0 {
+		return nil, moved, fmt.Errorf("%w: encryption_key: there is none, and endpoints are sealed with the one before: keep it", ErrConfig)
+	}
+	return targets, moved, nil
+}
+
 // Apply replaces the configuration as a whole, for the next event and the next
 // attempt. Endpoints that were given up (blocked by the egress rules, or gone)
 // are tried again when they or the rules have changed. When the error is not
@@ -195,17 +227,9 @@ func (s *Sender) Apply(cfg Config) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	current := s.current.Load()
-	moved := !reflect.DeepEqual(current.egress, next.egress)
-	var kept map[string]*target
-	if !moved && reflect.DeepEqual(current.schedule, next.schedule) {
-		kept = s.directory.all()
-	}
-	targets, err := s.allTargets(next, kept)
+	targets, moved, err := s.succeed(next)
 	if err != nil {
 		return err
-	}
-	if len(next.sealer.keys) == 0 && len(current.sealer.keys) > 0 && len(s.managed) > 0 {
-		return fmt.Errorf("%w: encryption_key: there is none, and endpoints are sealed with the one before: keep it", ErrConfig)
 	}
 	s.resealing = s.resealing || !next.sealer.same(current.sealer)
 

@@ -67,11 +67,11 @@ type Store interface {
 	// deliveries. It sets Seq and Duplicate in each event and Err in each
 	// publication. An event is a duplicate when the store, or an earlier
 	// publication of this batch, has one of the same tenant and ID with the
-	// same type, data, content type and, if TimestampGiven, timestamp; nothing
-	// is stored for it and Seq is that of the first. When anything but the
-	// timestamp that was not given differs, the publication as a whole is not
-	// stored and its Err wraps [ErrConflict] and names the ID. Publications do
-	// not affect each other.
+	// same type, data, content type and, if TimestampGiven, timestamp, whatever
+	// its headers, which may hold a date; nothing is stored for it and Seq is
+	// that of the first. When one of these differs, the publication as a whole
+	// is not stored and its Err wraps [ErrConflict] and names the ID.
+	// Publications do not affect each other.
 	PutEvents(ctx context.Context, publications []*Publication) error
 
 	// Settle records what has become of deliveries. An outcome for a delivery
@@ -251,7 +251,8 @@ type ClaimQuery struct {
 	// Limit is how many to claim at most; at least 1.
 	Limit int
 
-	// Bytes is how much data their events may have together. The first
+	// Bytes is how much data and headers their events may have together, as
+	// [webhook.Event.Size] counts. The first
 	// delivery is claimed whatever its size.
 	Bytes int64
 }

@@ -21,7 +21,6 @@ import (
 
 	"github.com/manysends/caddy-webhooks/receiver"
 	"github.com/manysends/caddy-webhooks/signer"
-	"github.com/manysends/caddy-webhooks/webhook"
 )
 
 const (
@@ -35,8 +34,6 @@ var testTime = time.Unix(1709634600, 0)
 
 // pair is a secret as the signer and as the receiver is given it.
 type pair struct{ private, public string }
-
-func (p pair) same() bool { return p.private == p.public }
 
 // newPair makes a new secret of the kind that the rules of a provider need.
 func newPair(t testing.TB, rules *receiver.Signing) pair {
@@ -312,4 +309,22 @@ func TestEverySecretSigns(t *testing.T) {
 	}
 }
 
-var _ = webhook.ErrKey
+// TestOtherFormsOfKeys guards that the setting key means here what it means to
+// a receiver.
+func TestOtherFormsOfKeys(t *testing.T) {
+	const text = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	signatures := make(map[string]string)
+	for key, secret := range map[string]string{"": "whsec_" + text, "whsec": "whsec_" + text, "base64": text, "raw": text, "hex": "00112233", "sha256": text} {
+		out := signer.Config{Provider: "standard", Secrets: []string{secret}, Key: key, ID: "x"}
+		in := receiver.Config{Provider: "standard", Secrets: []string{secret}, Key: key}
+		r := httptest.NewRequest(http.MethodPost, testURL, strings.NewReader(testBody))
+		sign(t, newSigner(t, out), r)
+		signatures[key] = r.Header.Get("Webhook-Signature")
+		if v := receive(t, in, testTime, r); !v.called || v.ID != "x" {
+			t.Errorf("key %s: refused, because %s", key, v.Reason)
+		}
+	}
+	if signatures["whsec"] != signatures[""] || signatures["base64"] != signatures[""] || signatures["raw"] == signatures[""] {
+		t.Errorf("forms of one key sign differently, or those of others alike: %v", signatures)
+	}
+}

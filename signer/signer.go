@@ -93,6 +93,9 @@ func (s *Signer) SetSecrets(secrets []string) error {
 //
 // After an error the request must not be sent: its body may have been read.
 func (s *Signer) Sign(r *http.Request) error {
+	if r.Method == http.MethodConnect {
+		return fmt.Errorf("%w: CONNECT opens a tunnel, which has no end to wait for: send it past the signer", ErrRequest)
+	}
 	body, err := readBody(r, s.maxSize)
 	if err != nil {
 		return err

@@ -25,7 +25,8 @@ const (
 	// (cloudevents/spec, formats/json-format.md, section 3).
 	FormatCloudEvents Format = "cloudevents"
 
-	// FormatRaw is the event's data and content type as they were published.
+	// FormatRaw is the event's data and content type as they were published. Its
+	// headers are for the request, and not in the body.
 	FormatRaw Format = "raw"
 )
 
@@ -47,8 +48,11 @@ func ParseFormat(s string) (Format, error) {
 
 // AppendBody appends the body of a delivery of e to dst and returns it with
 // its content type. The members stand in the documented order, compact, and
-// e.Data goes in byte for byte, so it must be one valid compact JSON value
-// except in [FormatRaw]. The secret signs the body of [FormatManySends] and is
+// e.Data goes in byte for byte, so it must be one valid compact JSON value,
+// unless e.ContentType says that it is a body of another kind: then it is wrapped
+// up, in [FormatCloudEvents] as data_base64, and in [FormatManySends] and
+// [FormatStandard] as data of {"content_type","content_encoding","text"}, or with
+// "base64" in place of "text" where it is not UTF-8. The secret signs the body of [FormatManySends] and is
 // not used otherwise; it may be nil.
 func (f Format) AppendBody(dst []byte, e *Event, secret *Secret) (body []byte, contentType string) {
 	switch f {
@@ -58,7 +62,7 @@ func (f Format) AppendBody(dst []byte, e *Event, secret *Secret) (body []byte, c
 		dst = append(dst, `","timestamp":"`...)
 		dst = appendTimestamp(dst, e.Timestamp)
 		dst = append(dst, `","data":`...)
-		dst = append(dst, e.Data...)
+		dst = appendData(dst, e)
 		return append(dst, '}'), "application/json"
 
 	case FormatCloudEvents:
@@ -68,8 +72,8 @@ func (f Format) AppendBody(dst []byte, e *Event, secret *Secret) (body []byte, c
 		dst = append(dst, e.Type...)
 		dst = append(dst, `","time":"`...)
 		dst = appendTimestamp(dst, e.Timestamp)
-		dst = append(dst, `","datacontenttype":"application/json","data":`...)
-		dst = append(dst, e.Data...)
+		dst = append(dst, '"')
+		dst = appendCloudEventsData(dst, e)
 		return append(dst, '}'), "application/cloudevents+json; charset=utf-8"
 
 	case FormatRaw:
@@ -86,7 +90,7 @@ func (f Format) AppendBody(dst []byte, e *Event, secret *Secret) (body []byte, c
 	dst = append(dst, `","timestamp":"`...)
 	dst = appendTimestamp(dst, e.Timestamp)
 	dst = append(dst, `","data":`...)
-	dst = append(dst, e.Data...)
+	dst = appendData(dst, e)
 	dst = append(dst, '}')
 	if secret != nil {
 		dst = append(dst[:start], SignBody(dst[start:], secret)...)

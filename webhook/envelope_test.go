@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,10 @@ func TestAppendBody(t *testing.T) {
 		{"manysends", webhook.FormatManySends, vectorData, "", vectorSecret, vectorBody, "application/json"},
 		{"zero format", "", vectorData, "", vectorSecret, vectorBody, "application/json"},
 		{"manysends without a secret", webhook.FormatManySends, vectorData, "", "", vectorUnsigned, "application/json"},
-		{"manysends ignores the content type", webhook.FormatManySends, `{}`, "text/plain", "", `{"event":"conversation.created",` + stamp + `,"data":{}}`, "application/json"},
+		{"manysends, a form", webhook.FormatManySends, "a=<1>&b=\"", "application/x-www-form-urlencoded", "", `{"event":"conversation.created",` + stamp + `,"data":{"content_type":"application/x-www-form-urlencoded","text":"a=<1>&b=\""}}`, "application/json"},
+		{"manysends, no text", webhook.FormatManySends, "\xff", "image/png", "", `{"event":"conversation.created",` + stamp + `,"data":{"content_type":"image/png","base64":"/w=="}}`, "application/json"},
+		{"standard, a text", webhook.FormatStandard, "", "text/plain", "", `{"type":"conversation.created",` + stamp + `,"data":{"content_type":"text/plain","text":""}}`, "application/json"},
+		{"cloudevents, a text", webhook.FormatCloudEvents, "a", "text/plain", "", strings.Replace(ceHead, `"application/json","data":`, `"text/plain","data_base64":"YQ=="}`, 1), ceType},
 		{"manysends, nasty", webhook.FormatManySends, nastyData, "", "", `{"event":"conversation.created",` + stamp + `,"data":` + nastyData + `}`, "application/json"},
 		{"manysends, a number", webhook.FormatManySends, `12345678901234567890`, "", "", `{"event":"conversation.created",` + stamp + `,"data":12345678901234567890}`, "application/json"},
 		{"standard", webhook.FormatStandard, vectorData, "", vectorSecret, `{"type":"conversation.created",` + stamp + `,"data":` + vectorData + `}`, "application/json"},
@@ -67,6 +71,23 @@ func TestAppendBody(t *testing.T) {
 				t.Error("the event's data was changed")
 			}
 		})
+	}
+}
+
+// TestAppendBodyCompressed: a body that is compressed is no text, whatever it
+// looks like, and is sent with how it is compressed.
+func TestAppendBodyCompressed(t *testing.T) {
+	for format, want := range map[webhook.Format]string{
+		webhook.FormatManySends:   `"data":{"content_type":"text/plain","content_encoding":"br","base64":"YQ=="}`,
+		webhook.FormatStandard:    `"data":{"content_type":"text/plain","content_encoding":"br","base64":"YQ=="}`,
+		webhook.FormatCloudEvents: `"contentencoding":"br","datacontenttype":"text/plain","data_base64":"YQ=="`,
+	} {
+		e := vectorEvent()
+		e.Data, e.ContentType, e.Headers = []byte("a"), "text/plain", http.Header{"Content-Encoding": {"br"}}
+		body, _ := format.AppendBody(nil, e, nil)
+		if !strings.Contains(string(body), want) || !json.Valid(body) {
+			t.Errorf("%s: %s does not hold %s", format, body, want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 )
 
@@ -27,17 +28,34 @@ type Event struct {
 	// set-up. It is not sent.
 	Tenant string
 
-	// Data is the publisher's JSON value, compact and otherwise untouched. For
-	// [FormatRaw] it is the whole body, of any kind.
+	// Data is the publisher's JSON value, compact and otherwise untouched; with a
+	// ContentType it is a body of any kind, byte for byte.
 	Data []byte
 
-	// ContentType is the media type of Data; empty means application/json.
-	// Only [FormatRaw] sends it.
+	// ContentType is empty when Data is a JSON value. Otherwise it is the media
+	// type of the body that Data is, which may be JSON, too. [FormatRaw] sends it
+	// as it is.
 	ContentType string
+
+	// Headers are what came with a body beside its ContentType and belongs to it,
+	// under their canonical names: [FormatRaw] sends them. A Content-Encoding
+	// among them says how Data is compressed. Most events have none.
+	Headers http.Header
 
 	// TraceParent is the W3C Trace Context traceparent of the publishing
 	// request, or empty. It is sent as the header of that name.
 	TraceParent string
+}
+
+// Size is how many bytes the data and the headers of the event take.
+func (e *Event) Size() int {
+	n := len(e.Data)
+	for name, values := range e.Headers {
+		for _, value := range values {
+			n += len(name) + len(value)
+		}
+	}
+	return n
 }
 
 // eventIDPrefix starts every event ID made by [NewEventID].

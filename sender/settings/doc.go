@@ -4,9 +4,11 @@
 //
 // A [Handler] does not ask who is calling: put it behind whatever does, and
 // have [Handler.Tenant] say whose endpoints a request is about. What belongs
-// to another tenant does not exist, in every answer.
+// to another tenant does not exist, in every answer. To the operator
+// ([Handler.Operator]) everything exists: lists and streams take the parameter
+// tenant, what is made takes the member tenant, and what is answered has it.
 //
-//	GET    /api/endpoints                  list
+//	GET    /api/endpoints                  list, page by page
 //	POST   /api/endpoints                  create; the secret that is made is answered this once
 //	GET    /api/endpoints/{id}             with its state
 //	PATCH  /api/endpoints/{id}             change (JSON Merge Patch, RFC 7396)
@@ -23,7 +25,7 @@
 //	GET    /api/deliveries/{id}            with the event and every attempt
 //	POST   /api/deliveries/{id}/retry      deliver again
 //	POST   /api/deliveries/{id}/cancel     give up
-//	GET    /api/replays                    list
+//	GET    /api/replays                    list, page by page
 //	POST   /api/replays                    deliver many again, or count them
 //	GET    /api/replays/{id}               with its progress
 //	DELETE /api/replays/{id}               stop

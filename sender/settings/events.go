@@ -11,21 +11,23 @@ import (
 )
 
 // content is what an event says: Data where it is JSON, and otherwise
-// DataBase64 with its ContentType, as CloudEvents has it.
+// DataBase64, as CloudEvents has it. What was taken in as it came has a
+// ContentType, and Headers if any were kept.
 type content struct {
 	TraceParent string         `json:"traceparent,omitempty"`
 	Data        jsontext.Value `json:"data,omitzero"`
 	DataBase64  []byte         `json:"data_base64,omitempty"`
 	ContentType string         `json:"content_type,omitempty"`
+	Headers     http.Header    `json:"headers,omitempty"`
 }
 
 func contentOf(e *webhook.Event) content {
-	c := content{TraceParent: e.TraceParent}
+	c := content{TraceParent: e.TraceParent, ContentType: e.ContentType, Headers: e.Headers}
 	if data := jsontext.Value(e.Data); data.IsValid() {
 		c.Data = data
 		return c
 	}
-	c.DataBase64, c.ContentType = e.Data, e.ContentType
+	c.DataBase64 = e.Data
 	return c
 }
 

@@ -163,7 +163,11 @@ func (t timeline) latency() *chart {
 		c.Lines = append(c.Lines, chartLine{line.name, t.steps(func(s *sender.Counts) float64 { return y(time.Duration(s.Percentile(line.share))) })})
 	}
 	for _, d := range []time.Duration{slowest, 10 * time.Second, time.Second, 100 * time.Millisecond, 10 * time.Millisecond, time.Millisecond} {
-		c.Marks = append(c.Marks, chartMark{coordinate(y(d)), webhook.Duration(d).String()})
+		text := webhook.Duration(d).String()
+		if d == slowest {
+			text = "100s" // which is not a minute and something on this axis
+		}
+		c.Marks = append(c.Marks, chartMark{coordinate(y(d)), text})
 	}
 	c.Hits = t.hits(func(s *sender.Counts) string {
 		return fmt.Sprintf("half within %s, 95 %% within %s, 99 %% within %s", took(s.Percentile(0.5)), took(s.Percentile(0.95)), took(s.Percentile(0.99)))

@@ -61,7 +61,7 @@ const maxHistory = 30
 
 func deliveryPage(c *call) error {
 	q := c.query("attempt", "notice", "tenant")
-	chosen := q.whole("attempt", 1, 1_000_000, 0)
+	chosen := q.whole("attempt", 0, 1_000_000, 0)
 	if q.err != nil {
 		return q.err
 	}

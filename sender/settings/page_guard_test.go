@@ -160,10 +160,10 @@ func TestPagesThatHideSecrets(t *testing.T) {
 func TestPagesOfAnotherTenantDoNotExist(t *testing.T) {
 	r := newRig(t)
 	pages, forms := r.walked()
-	real := map[string]string{}
+	theirs := map[string]string{}
 	for _, path := range pages {
 		if parts := strings.Split(path, "/"); len(parts) > 2 {
-			real[parts[2]] = map[string]string{
+			theirs[parts[2]] = map[string]string{
 				"endpoints": "ep_000000000000000000000000", "deliveries": "dlv_zzzz_ep_000000000000000000000000", "events": "evt_nobody", "replays": "rpl_000000000000000000000000",
 			}[parts[1]]
 		}
@@ -174,7 +174,7 @@ func TestPagesOfAnotherTenantDoNotExist(t *testing.T) {
 	r.as("globex")
 	r.browse(kept).want(http.StatusNotFound)
 	other := func(path string) string {
-		for id, nobody := range real {
+		for id, nobody := range theirs {
 			path = strings.ReplaceAll(path, id, nobody)
 		}
 		return path

@@ -51,8 +51,6 @@ func streamDeliveries(c *call) error {
 		return nil
 	}
 	s := &stream{c: c, controller: http.NewResponseController(c.w)}
-	// A server's limit on reading a request would end the answer as well.
-	_ = s.controller.SetReadDeadline(time.Time{})
 	s.write(": these are deliveries as they change\n\n")
 	for s.flush() {
 		select {

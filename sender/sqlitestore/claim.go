@@ -71,7 +71,7 @@ func (w *writer) claimFor(q sender.ClaimQuery) (claimed sender.Claimed, err erro
 		if err != nil {
 			return false, err
 		}
-		bytes += int64(len(d.Event.Data))
+		bytes += int64(d.Event.Size())
 		if bytes > q.Bytes && len(claimed.Deliveries) > 0 {
 			return false, nil
 		}
@@ -113,14 +113,18 @@ func (w *writer) delivery(key deliveryKey) (*sender.Delivery, error) {
 	stmt.BindInt64(1, key.seq)
 	stmt.BindInt64(2, key.endpoint)
 	d := &sender.Delivery{Seq: key.seq, Status: sender.Pending}
+	var damaged error
 	found, err := row(stmt, func() {
-		d.Event = columnEvent(stmt)
+		d.Event, damaged = columnEvent(stmt)
 		d.Attempts = stmt.ColumnInt(eventColumnCount)
 		d.ScheduleStart = stmt.ColumnInt(eventColumnCount + 1)
 		d.StoredAt = columnTime(stmt, eventColumnCount+2)
 	})
 	if err == nil && !found {
 		err = sqlite.ResultCorrupt.ToError() // a delivery without its event
+	}
+	if err == nil {
+		err = damaged
 	}
 	return d, err
 }

@@ -22,6 +22,10 @@ const detailVersion = 1
 // errDetail means that the detail of an attempt cannot be read.
 var errDetail = errors.New("the detail of an attempt is damaged")
 
+// errHeaders means that the headers of an event, which are written as those of an
+// attempt, cannot be read.
+var errHeaders = errors.New("the headers of an event are damaged")
+
 // headerNames are the names that have numbers, from 1. Others may be added at
 // the end; none may be moved.
 var headerNames = [...]string{

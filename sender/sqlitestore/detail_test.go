@@ -157,3 +157,25 @@ func FuzzDetail(f *testing.F) {
 		}
 	})
 }
+
+// TestDamagedHeaders: an event whose headers cannot be read is told of, not
+// delivered without them.
+func TestDamagedHeaders(t *testing.T) {
+	s := openTemp(t)
+	p := batch(1, 1)
+	p[0].Events[0].Event.Headers = http.Header{"X-Github-Event": {"push"}}
+	put(t, s, p)
+	path := s.path
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, path, "UPDATE events SET headers = x'0501'")
+	s, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Event(background, "", p[0].Events[0].Event.ID); !errors.Is(err, errHeaders) {
+		t.Errorf("Event: %v, want errHeaders", err)
+	}
+}

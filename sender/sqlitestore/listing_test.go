@@ -47,7 +47,7 @@ func TestListBounded(t *testing.T) {
 	execute(t, path, fmt.Sprintf(`
 		DELETE FROM deliveries; DELETE FROM events;
 		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %[1]d)
-		INSERT INTO events SELECT i, %[2]d + i, 'e' || i, '', 'x', 0, 0, NULL, NULL, x'0102', x'30' FROM n;
+		INSERT INTO events SELECT i, %[2]d + i, 'e' || i, '', 'x', 0, 0, NULL, NULL, x'0102', x'30', NULL FROM n;
 		INSERT INTO deliveries SELECT 1, seq, 3, 0, 0, NULL, 0 FROM events;
 		INSERT INTO deliveries SELECT 2, seq, 4, 0, 0, NULL, 0 FROM events;
 		UPDATE deliveries SET status = 1, due = 0 WHERE endpoint = 2 AND event_seq = 1;

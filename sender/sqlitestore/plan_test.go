@@ -153,7 +153,7 @@ func TestManyPending(t *testing.T) {
 		INSERT INTO deliveries (endpoint, event_seq, status, retry, attempts, due) SELECT 1 + i %% 3, i, 1,
 			CASE i %% 3 WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE i %% 2 END, CASE i %% 3 WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE i %% 2 END,
 			%[2]d + i FROM n;
-		INSERT INTO events SELECT event_seq, due, 'e' || event_seq, '', 'a', 0, 0, NULL, NULL, x'', x'30'
+		INSERT INTO events SELECT event_seq, due, 'e' || event_seq, '', 'a', 0, 0, NULL, NULL, x'', x'30', NULL
 			FROM deliveries WHERE endpoint = 1 AND event_seq <= 15000;
 		INSERT INTO deliveries (endpoint, event_seq, status, retry, attempts, due) SELECT 4, seq, 3, 0, 0, NULL FROM events;
 		UPDATE marks SET value = %[3]d WHERE name IN ('low_water', 'last_seq')`, n, start.UnixMilli(), n))

@@ -18,8 +18,8 @@ type putStatements struct {
 func (p *putStatements) list() prepared {
 	return prepared{
 		{&p.insert, `INSERT INTO events
-			(seq, stored_at, id, tenant, type, timestamp, timestamp_ns, content_type, trace_parent, targets, data)
-			VALUES (?1, ?2, ?3, coalesce(?4, ''), ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+			(seq, stored_at, id, tenant, type, timestamp, timestamp_ns, content_type, trace_parent, targets, data, headers)
+			VALUES (?1, ?2, ?3, coalesce(?4, ''), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 			ON CONFLICT (id, tenant) DO NOTHING`},
 		{&p.same, `SELECT seq, type = ?3 AND data = ?4 AND content_type IS ?5
 			AND (?6 IS NULL OR timestamp = ?6 AND timestamp_ns = ?7)
@@ -28,8 +28,8 @@ func (p *putStatements) list() prepared {
 	}
 }
 
-// PutEvents implements [sender.Store]. The trace parent and the endpoints of a
-// second publication are not compared: the first ones stay.
+// PutEvents implements [sender.Store]. The trace parent, the headers and the
+// endpoints of a second publication are not compared: the first ones stay.
 func (s *Store) PutEvents(ctx context.Context, publications []*sender.Publication) error {
 	err := s.write(ctx, "storing events", func(w *writer) error {
 		for _, p := range publications {
@@ -105,6 +105,11 @@ func (w *writer) putEvent(e *sender.PutEvent) (conflict bool, err error) {
 	bindOptional(insert, 9, event.TraceParent)
 	insert.BindBytes(10, w.scratch)
 	insert.BindBytes(11, event.Data)
+	if len(event.Headers) == 0 {
+		insert.BindNull(12)
+	} else {
+		insert.BindBytes(12, appendHeaders(nil, event.Headers))
+	}
 	if err := run(insert); err != nil {
 		return false, err
 	}

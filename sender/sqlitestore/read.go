@@ -14,18 +14,25 @@ import (
 
 // eventColumns are what columnEvent reads, from the first column on.
 const (
-	eventColumns     = headColumns + `, data`
-	eventColumnCount = headColumnCount + 1
+	eventColumns     = headColumns + `, data, headers`
+	eventColumnCount = headColumnCount + 2
 )
 
 // columnEvent reads an event from a row that begins with eventColumns.
-func columnEvent(stmt *sqlite.Stmt) *webhook.Event {
+func columnEvent(stmt *sqlite.Stmt) (*webhook.Event, error) {
 	e := columnHead(stmt)
-	e.Data = columnBytes(stmt, eventColumnCount-1)
-	return e
+	e.Data = columnBytes(stmt, eventColumnCount-2)
+	if headers := columnBytes(stmt, eventColumnCount-1); headers != nil {
+		d := detailDecoder{rest: headers}
+		e.Headers = d.headers()
+		if d.damaged || len(d.rest) > 0 {
+			return nil, errHeaders
+		}
+	}
+	return e, nil
 }
 
-// columnHead reads an event without its data.
+// columnHead reads an event without its data and headers.
 func columnHead(stmt *sqlite.Stmt) *webhook.Event {
 	return &webhook.Event{
 		ID:          stmt.ColumnText(0),
@@ -133,7 +140,9 @@ func (r *reader) eventRecord(stmt *sqlite.Stmt, endpoints []int64) (*sender.Even
 	var targets []int64
 	var damaged error
 	found, err := row(stmt, func() {
-		record.Event = columnEvent(stmt)
+		if record.Event, damaged = columnEvent(stmt); damaged != nil {
+			return
+		}
 		seq = stmt.ColumnInt64(eventColumnCount)
 		record.StoredAt = columnTime(stmt, eventColumnCount+1)
 		_, targets, damaged = columnTargets(stmt, eventColumnCount+2, nil, nil)

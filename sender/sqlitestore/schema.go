@@ -126,6 +126,9 @@ CREATE TABLE documents (
 	data    BLOB NOT NULL,
 	PRIMARY KEY (kind, id)
 ) STRICT;
+`, `
+-- The headers of an event, as detail.go writes them; NULL when there are none.
+ALTER TABLE events ADD COLUMN headers BLOB;
 `}
 
 // Errors about files that are databases but cannot be used.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -98,6 +99,7 @@ func testClaimWhole(f *fixture) {
 	e := event("e", at(1), "a", "b")
 	e.Event.Tenant, e.Event.ContentType, e.Event.TraceParent = "t", "text/plain", "trace"
 	e.Event.Timestamp = start.Add(123456789)
+	e.Event.Headers = http.Header{"X-Topic": {"t", ""}, "Content-Encoding": {"gzip"}}
 	seq := f.put(e)[0]
 	f.settle(retry(seq, "b", 1, at(7)))
 	f.settle(retry(seq, "b", 2, at(9)))

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -85,6 +86,7 @@ func testListSummary(f *fixture) {
 	e := event("e", at(1), "b", "a", "c")
 	e.Event.Tenant, e.Event.ContentType, e.Event.TraceParent = "t", "text/plain", "trace"
 	e.Event.Timestamp = start.Add(123456789)
+	e.Event.Headers = http.Header{"X-Topic": {"t"}}
 	seq := f.put(e)[0]
 	failed := retry(seq, "a", 2, at(0))
 	failed.Status, failed.Attempt.Error, failed.Attempt.ResponseBody = sender.Failed, "no answer", []byte("body")
@@ -92,7 +94,7 @@ func testListSummary(f *fixture) {
 	f.wantClaim("a", true, "e")
 	f.settle(failed)
 	head := *e.Event
-	head.Data = nil
+	head.Data, head.Headers = nil, nil
 	last := func(a sender.Attempt) *sender.Attempt {
 		a.RequestHeaders, a.ResponseHeaders, a.ResponseBody = nil, nil, nil
 		return &a

@@ -178,7 +178,7 @@ func (m *model) Claim(ctx context.Context, q sender.ClaimQuery) (claimed sender.
 	size := int64(0)
 	for _, d := range m.waiting(q.EndpointID, q.Retries) {
 		n := len(claimed.Deliveries)
-		size += int64(len(d.Event.Data))
+		size += int64(d.Event.Size())
 		if d.Due.After(q.Now) || n == q.Limit || n > 0 && size > q.Bytes {
 			claimed.Next = d.Due
 			break

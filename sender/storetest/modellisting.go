@@ -57,7 +57,7 @@ func selects(q *sender.DeliveryQuery, e *modelEvent, d *modelDelivery) bool {
 func (d *modelDelivery) summary() sender.DeliverySummary {
 	s := sender.DeliverySummary{Delivery: d.Delivery}
 	event := *d.Event
-	event.Data = nil
+	event.Data, event.Headers = nil, nil
 	s.Event = &event
 	if n := len(d.History); n > 0 {
 		last := d.History[n-1]

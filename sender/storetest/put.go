@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -30,6 +31,8 @@ func testEventWhole(f *fixture) {
 		{ID: "plain", Type: "a", Timestamp: start, Data: []byte("0")},
 		{ID: "raw", Type: "a", Timestamp: start, Data: []byte{0, 0xff, 0xfe, '\n', 0}, ContentType: "application/octet-stream"},
 		{ID: "empty", Type: "a", Timestamp: start},
+		{ID: "headers", Type: "a", Timestamp: start, Data: []byte("x"), ContentType: "text/plain",
+			Headers: http.Header{"Content-Encoding": {"gzip"}, "X-Github-Event": {"push"}, "X-Many": {"é", "", "2"}}},
 		{ID: "large", Type: "a", Timestamp: start, Data: []byte(strings.Repeat("x", 100_000))},
 		{ID: "early", Type: "a", Timestamp: time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), Data: []byte("0")},
 		{ID: "late", Type: "a", Timestamp: time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC), Data: []byte("0")},
@@ -119,6 +122,7 @@ func testDuplicates(f *fixture) {
 			e.Event.Data, e.TimestampGiven = []byte("[2]"), false
 		}, true},
 		{"another trace", func(e *sender.PutEvent) { e.Event.TraceParent = "t2" }, false},
+		{"other headers", func(e *sender.PutEvent) { e.Event.Headers = http.Header{"Date": {"now"}} }, false},
 		{"other endpoints", func(e *sender.PutEvent) { e.EndpointIDs = []string{"b", "c"} }, false},
 		{"stored at another time", func(e *sender.PutEvent) { e.StoredAt = at(77) }, false},
 	}
