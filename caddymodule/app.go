@@ -88,7 +88,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.started = make(chan struct{})
 	a.over = make(chan struct{})
 	a.ending = make(chan struct{})
-	a.operator = &settings.Handler{Sender: a.senderFor, Operator: true, HideSecrets: true, Ending: a.ending, Logger: a.log}
+	a.operator = &settings.Handler{Sender: a.senderFor, Operator: true, HideSecrets: true, NoPages: true, Ending: a.ending, Logger: a.log}
 	if a.StoreRaw == nil {
 		a.store = &SQLite{}
 		if err := a.store.(*SQLite).Provision(ctx); err != nil {

@@ -3,6 +3,7 @@ package settings
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -60,8 +61,10 @@ type view struct {
 	// shown.
 	CanChange, Operator bool
 
-	// Tenant is whose is shown to an operator: empty for everybody's.
-	Tenant string
+	// Tenant is whose is shown to an operator: empty for everybody's. On pages
+	// that list something it can be chosen.
+	Tenant   string
+	ByTenant bool
 
 	// Style and Script are the paths of the assets below Root.
 	Style, Script string
@@ -105,6 +108,9 @@ var notices = map[string]string{
 	"stopped":     "The replay has been stopped. What it has handed over stays handed over.",
 }
 
+// listTemplates are those of pages that list something.
+var listTemplates = []string{"endpoints.html", "deliveries.html", "overview.html", "replays.html"}
+
 // page answers with a page.
 func (c *call) page(status int, template, title, section string, data any) error {
 	v := view{
@@ -115,6 +121,7 @@ func (c *call) page(status int, template, title, section string, data any) error
 		CanChange: !c.readOnly(),
 		Operator:  c.operator,
 		Tenant:    c.chosenTenant(),
+		ByTenant:  c.operator && slices.Contains(listTemplates, template),
 		Style:     "assets/" + style.path,
 		Script:    "assets/" + script.path,
 		Data:      data,

@@ -150,8 +150,11 @@ func (f *endpointForm) apply(values url.Values, e *sender.Endpoint) (ok bool) {
 	} else {
 		members["headers"] = given
 	}
-	if f.URL == "" {
+	switch {
+	case f.URL == "":
 		f.fault("url", "it is empty: enter where events are posted to, such as https://example.com/webhooks")
+	case !strings.Contains(f.URL, ":"):
+		f.fault("url", "it does not say by which scheme: write it in full, such as https://example.com/webhooks")
 	}
 	known := endpointFields(e)
 	for name, value := range members {

@@ -119,6 +119,7 @@ func TestPageFormsKeepWhatWasEntered(t *testing.T) {
 	}{
 		{"nothing", "It is empty: enter where", url.Values{}},
 		{"no URL", "It is empty: enter where", r.webhookForm("", "url", "")},
+		{"no scheme", "write it in full", r.webhookForm("", "url", "example.com/hooks")},
 		{"no events", "choose at least one", url.Values{"url": {r.site.URL}}},
 		{"no secret", "It is empty: enter it", r.webhookForm("/", "signing", "given")},
 		{"bad secret", "Secret key", r.webhookForm("/", "signing", "given", "secret", "nonsense")},

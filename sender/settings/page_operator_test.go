@@ -29,6 +29,8 @@ func TestPagesOfTheOperator(t *testing.T) {
 	r.browse("/events/evt_acme?tenant=acme").has(delivery)
 	r.browse("/endpoints/" + own).has("Tenant <code>acme</code>")
 	r.browse("/overview?tenant=globex").has("of-globex").lacks("of-acme")
+	r.browse("/").has(`<label for="tenant">`)
+	r.browse("/endpoints/" + own).lacks(`<label for="tenant">`)
 	r.browse("/overview").has("of-globex", "of-acme")
 
 	// What is made is the named tenant's.
