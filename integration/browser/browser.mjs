@@ -65,7 +65,7 @@ export class Visitor {
   // open shows a page below the mount, which must be answered with a status.
   async open(path, status = 200) {
     const answer = await this.page.goto(path);
-    assert.equal(answer.status(), status, `${answer.url()}: ${await this.page.textContent("main")}`);
+    if (answer.status() !== status) assert.fail(`${answer.url()} is answered ${answer.status()}, not ${status}: ${await answer.text()}`);
     return answer;
   }
 

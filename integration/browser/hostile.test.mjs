@@ -62,7 +62,7 @@ test("hostile text", async t => {
       await harmless(page);
 
       await api("ann", "POST", `endpoints/${endpoint}/activate`);
-      const data = Object.fromEntries(payloads.map((text, i) => [text, { text, i, nested: [text] }]));
+      const data = { x: all, ...Object.fromEntries(payloads.map(text => [text, [text]])) };
       const event = await publish("ann", "conversation.created", data);
       const [delivery] = await delivered("ann", event);
       for (const path of ["./", `endpoints/${endpoint}`, `endpoints/${endpoint}/edit`, `endpoints/${endpoint}/secret`, `endpoints/${endpoint}/verify`,
@@ -72,11 +72,11 @@ test("hostile text", async t => {
       }
       await ann.open(`deliveries/${delivery.id}`);
       const shown = await ann.main();
-      for (const text of [payloads[0], `evil=1; path=/`, "0; url=//evil.invalid/"]) assert.ok(shown.includes(text), `${text} is not shown`);
+      for (const text of [payloads[0], "0; url=//evil.invalid/"]) assert.ok(shown.includes(text), `${text} is not shown`);
       const cookies = await ann.context.cookies();
       assert.deepEqual(cookies, [], "a header of the endpoint has become one of the page");
 
-      const replay = await api("ann", "POST", "replays", { statuses: ["failed", "pending", "succeeded"], endpoints: [endpoint] });
+      const replay = await api("ann", "POST", "replays", { statuses: ["pending"], types: ["conversation.created"] });
       await until("the replay to end", async () => (await api("ann", "GET", `replays/${replay.id}`)).state !== "running");
       for (const path of ["replays", `replays/${replay.id}`]) {
         await ann.open(path);
