@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func newStage(t *testing.T) (site, endpoint, failing string) {
 	s := open(stageTime.Add(-20 * 24 * time.Hour))
 	ids := []string{"archive"}
 	for _, e := range []sender.NewEndpoint{
-		{Active: true, Endpoint: sender.Endpoint{URL: customer.URL + "/webhooks", Description: "Customer relations", Events: []string{"conversation.*", "message.created"}}},
+		{Active: true, Endpoint: sender.Endpoint{URL: customer.URL + "/webhooks", Description: "Customer relations", Events: []string{"conversation.*", "message.*"}}},
 		{Active: true, Endpoint: sender.Endpoint{URL: "https://warehouse.example.org/hooks/support", Description: "Reports for the data warehouse", Events: []string{"label.*", "agent.*"}}},
 		{Endpoint: sender.Endpoint{URL: "https://staging.example.com/webhooks", Events: []string{"*"}}},
 	} {
@@ -151,9 +152,16 @@ func fillStage(t *testing.T, store sender.Store, ids []string) (failing string) 
 			continue // less happens at night
 		}
 		eventType := types[random.IntN(len(types))]
+		to := []string{ids[0]}
+		switch group, _, _ := strings.Cut(eventType.Name, "."); group {
+		case "conversation", "message":
+			to = append(to, ids[1])
+		default:
+			to = append(to, ids[2])
+		}
 		publication := &sender.Publication{Events: []sender.PutEvent{{
 			Event:    &webhook.Event{ID: fmt.Sprintf("evt_%032x", random.Uint64()), Type: eventType.Name, Timestamp: at, Data: eventType.SampleData()},
-			StoredAt: at, EndpointIDs: []string{ids[0], ids[1+i%2]},
+			StoredAt: at, EndpointIDs: to,
 		}}}
 		if err := store.PutEvents(t.Context(), []*sender.Publication{publication}); err != nil {
 			t.Fatal(err)
@@ -187,6 +195,16 @@ func fillStage(t *testing.T, store sender.Store, ids []string) (failing string) 
 					t.Fatal(err)
 				}
 			}
+		}
+	}
+	last := stageTime.Add(-90 * time.Second).Format(time.RFC3339)
+	for id, health := range map[string]string{
+		ids[0]: fmt.Sprintf(`{"last_success_at":%q}`, last),
+		ids[1]: fmt.Sprintf(`{"last_success_at":%q}`, last),
+		ids[2]: fmt.Sprintf(`{"last_success_at":"2026-03-05T07:58:00Z","last_failure_at":%q,"failing_since":"2026-03-05T08:00:00Z"}`, last),
+	} {
+		if err := store.PutDocuments(t.Context(), []*sender.Document{{Kind: "health", ID: id, Data: []byte(health), Version: sender.AnyVersion}}); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return failing
