@@ -12,29 +12,31 @@ import { furnish } from "./stage.mjs";
 // which are kept.
 const maxPage = 50_000;
 
-const desktop = { width: 1280, height: 900 }, phone = { width: 390, height: 844 };
+const screens = [
+  { screen: "light desktop", colorScheme: "light", viewport: { width: 1280, height: 900 } },
+  { screen: "dark desktop", colorScheme: "dark", viewport: { width: 1280, height: 900 } },
+  { screen: "light phone", colorScheme: "light", viewport: { width: 390, height: 844 } },
+];
 
 test("pages", async t => {
   await launch(t);
   const sink = await Sink.start(t);
   const pages = await furnish("ann", sink);
 
-  for (const [screen, viewport] of Object.entries({ desktop, phone })) {
-    for (const colorScheme of ["light", "dark"]) {
-      await t.test(`for all on a ${colorScheme} ${screen}`, async t => {
-        const ann = await Visitor.come(t, mounts.stripped, "ann", { viewport, colorScheme, reducedMotion: "reduce" });
-        const troubles = [];
-        for (const [name, path] of Object.entries(pages)) {
-          const answer = await ann.open(path);
-          const size = (await answer.body()).length;
-          if (size >= maxPage) troubles.push(`${name}: ${size} bytes`);
-          troubles.push(...await faults(ann.page, name));
-        }
-        await ann.open("endpoints/nothing", 404);
-        troubles.push(...await faults(ann.page, "not found"));
-        assert.deepEqual(troubles, []);
-      });
-    }
+  for (const { screen, viewport, colorScheme } of screens) {
+    await t.test(`for all on a ${screen}`, async t => {
+      const ann = await Visitor.come(t, mounts.stripped, "ann", { viewport, colorScheme, reducedMotion: "reduce" });
+      const troubles = [];
+      for (const [name, path] of Object.entries(pages)) {
+        const answer = await ann.open(path);
+        const size = (await answer.body()).length;
+        if (size >= maxPage) troubles.push(`${name}: ${size} bytes`);
+        troubles.push(...await faults(ann.page, name));
+      }
+      await ann.open("endpoints/nothing", 404);
+      troubles.push(...await faults(ann.page, "not found"));
+      assert.deepEqual(troubles, []);
+    });
   }
 
   await t.test("for all after a form", async t => {
