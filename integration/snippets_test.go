@@ -173,7 +173,7 @@ func writeFile(t *testing.T, path, text string) {
 // installs says what has to be installed for a program, on Debian.
 var installs = map[string]string{
 	"curl": "curl", "jq": "jq", "node": "nodejs", "php": "php-cli", "python3": "python3", "ruby": "ruby",
-	"java": "default-jdk-headless", "javac": "default-jdk-headless", "openssl": "openssl", "sqlite3": "sqlite3",
+	"chromium": "chromium", "java": "default-jdk-headless", "javac": "default-jdk-headless", "openssl": "openssl", "sqlite3": "sqlite3",
 	"systemd-analyze": "systemd", "promtool": "prometheus",
 }
 
