@@ -230,8 +230,9 @@ func (f *endpointForm) blame(err error) bool {
 	return true
 }
 
-// warnOfURL explains what keeps deliveries from a URL. Once warned, whoever
-// posts the same again has his way, for the host may come to be.
+// warnOfURL explains what keeps deliveries from a URL. Whoever was warned of a
+// host that has no address, and posts the same again, has his way, for the host
+// may come to be.
 func (c *call) warnOfURL(f *endpointForm) (fine bool) {
 	if f.CheckedURL == f.URL {
 		return true
@@ -242,7 +243,7 @@ func (c *call) warnOfURL(f *endpointForm) (fine bool) {
 		return true
 	}
 	text := last.Detail + " " + last.Remedy
-	if last.Name != "url" {
+	if last.Name == "dns" {
 		f.CheckedURL = f.URL
 		text += " To keep this URL all the same, send the form once more."
 	}

@@ -60,7 +60,7 @@ func TestPagesFromTheFirstToTheLast(t *testing.T) {
 	r.post("/deliveries/"+delivery+"/cancel", nil).want(http.StatusConflict).has("has ended")
 	replay := url.Values{"status": {"succeeded"}, "rate": {"50/s"}, "count": {"1"}}
 	r.browse("/replay?status=failed").has(`value="failed" checked`)
-	r.post("/replay", replay).want(http.StatusOK).has("<b>1</b> deliveries", `value="succeeded" checked`, `value="50/s"`)
+	r.post("/replay", replay).want(http.StatusOK).has("<b>1</b> delivery is", `value="succeeded" checked`, `value="50/s"`)
 	replay.Del("count")
 	started := r.post("/replay", replay)
 	r.follow("/replay", started).has("has begun", "succeeded", "50/s")
@@ -148,6 +148,11 @@ func TestPageWarnsOnceOfAHostThatIsNotThereYet(t *testing.T) {
 
 	form.Set("url", "https://another.invalid/hooks") // which has not been warned of
 	r.post("/new", form).want(http.StatusUnprocessableEntity)
+
+	form.Set("url", "http://169.254.169.254/") // which no rule allows, however often it is sent
+	if answer := r.post("/new", form).want(http.StatusUnprocessableEntity); strings.Contains(answer.body, "send the form once more") {
+		t.Error("the page says that an address that is refused can be kept")
+	}
 }
 
 // TestPageChecksAURLWhileAFormIsFilledIn guards the small endpoint behind the

@@ -44,7 +44,7 @@ func TestPagesOfTheOperator(t *testing.T) {
 	replay := url.Values{"status": {"succeeded"}, "count": {"1"}}
 	r.post("/replay", replay).has("<b>2</b> deliveries")
 	replay.Set("tenant", "acme")
-	r.post("/replay", replay).has("<b>1</b> deliveries", `name="tenant" value="acme"`)
+	r.post("/replay", replay).has("<b>1</b> delivery is", `name="tenant" value="acme"`)
 	replay.Del("count")
 	started := r.post("/replay", replay)
 	path, _, _ := strings.Cut(resolve(t, "/replay", started.header.Get("Location")), "?")
