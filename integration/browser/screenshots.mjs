@@ -68,21 +68,15 @@ test("pictures", async t => {
   }
 });
 
-// settle puts what differs from one run to the next aside: the address of the
-// customer's site, what was made at random, and how long things took.
+// settle puts what is made at random, and so differs from one run to the next,
+// in the form that examples have.
 function settle() {
   document.activeElement?.blur();
   scrollTo(0, 0);
   const replace = text => text
-    .replace(/\(loopback, but opened by .*?\)/, "(public)")
-    .replace(/\b0 ?m?s\b/g, "84 ms")
-    .replace(/http:\/\/127\.0\.0\.1:\d+/g, "https://crm.example.com")
-    .replace(/127\.0\.0\.1:\d+/g, "203.0.113.7:443")
-    .replace(/127\.0\.0\.1/g, "203.0.113.7")
+    .replace(/127\.0\.0\.1:\d+/g, "127.0.0.1:8082")
     .replace(/whsec_[A-Za-z0-9+/]{20,}=*/g, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
     .replace(/\b(ep|dlv|evt|rpl)_[0-9a-f]{20,}/g, (id, kind) => `${kind}_0192f0c1a2b37c4d8e5f60718293a4b5`.slice(0, id.length));
-  // The customer's site is on loopback, without TLS.
-  for (const check of document.querySelectorAll(".checks li")) if (/Advice\s+TLS/.test(check.innerText)) check.remove();
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) walker.currentNode.nodeValue = replace(walker.currentNode.nodeValue);
   for (const field of document.querySelectorAll("input")) if (field.type !== "checkbox" && field.type !== "radio" && field.value) field.value = replace(field.value);
