@@ -10,6 +10,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/manysends/caddy-webhooks/caddymodule/command"
 )
 
 // What the commands that need no running Caddy exit with, beside 0 and 1.
@@ -51,7 +53,12 @@ type offlineRun struct {
 func runsOffline(f func(*offlineRun) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cmd.SilenceErrors = true // they are said here
-		err := f(&offlineRun{cmd, args, caddycmd.Flags{FlagSet: cmd.Flags()}, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
+		var err error
+		if name := command.EmptyFlag(cmd.Flags()); name != "" {
+			err = newMisuse("--%s has an empty value: give one, or leave the flag out", name)
+		} else {
+			err = f(&offlineRun{cmd, args, caddycmd.Flags{FlagSet: cmd.Flags()}, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
+		}
 		code := exitNo
 		switch _, wrong := errors.AsType[misuse](err); {
 		case err == nil:

@@ -126,7 +126,7 @@ func TestSecretAndSignCommands(t *testing.T) {
 		{"", 2, "--public is set, and a secret of raw has no public key", []string{"secret", "--provider", "raw", "--public", "x"}},
 		{"", 2, "secrets of adyen are made by the provider", []string{"secret", "--provider", "adyen"}},
 		{"", 2, "--provider nobody is unknown", []string{"secret", "--provider", "nobody"}},
-		{"", 1, "--public: open " + public, []string{"secret", "--provider", "ed25519", "--public", public}},
+		{"", 1, "--public " + public + ": the file is there already: remove it", []string{"secret", "--provider", "ed25519", "--public", public}},
 	} {
 		out, notes, code := c.run(tt.stdin, append([]string{"webhooks"}, tt.args...)...)
 		if code != tt.code || out != "" || !strings.Contains(notes, "Error: ") || !strings.Contains(notes, tt.want) {

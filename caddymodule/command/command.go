@@ -145,6 +145,11 @@ func (set *commands) does(args cobra.PositionalArgs, f func(context.Context, *ca
 		if err := args(cmd, given); err != nil {
 			return end(cmd, newMisuse("%w", err))
 		}
+		// Without a tenant is what is meant by an empty one; and Caddy's own commands
+		// take the others for not given.
+		if name := EmptyFlag(cmd.Flags(), "tenant", "address", "config", "adapter"); name != "" {
+			return end(cmd, newMisuse("--%s has an empty value: give one, or leave the flag out", name))
+		}
 		base := cmd.Context()
 		if base == nil {
 			base = context.Background()
