@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"unicode"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -80,14 +78,13 @@ func runsOffline(f func(*offlineRun) error) func(*cobra.Command, []string) error
 // visible makes a text that comes from elsewhere fit for a terminal: what would
 // drive it is escaped, but for line breaks and tabs.
 func visible(text string) string {
-	var b strings.Builder
-	for _, c := range text {
-		if c == '\n' || c == '\t' || unicode.IsPrint(c) {
-			b.WriteRune(c)
-			continue
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		parts := strings.Split(line, "\t")
+		for j, part := range parts {
+			parts[j] = command.Printable(part)
 		}
-		quoted := strconv.QuoteRuneToASCII(c)
-		b.WriteString(quoted[1 : len(quoted)-1])
+		lines[i] = strings.Join(parts, "\t")
 	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }

@@ -166,7 +166,7 @@ func TestListenCommand(t *testing.T) {
 
 	const body = `{"type":"message.created","data":{"n":1}}`
 	good := standardHeaders(t, "evt_1", time.Now(), body)
-	changed := "\x1b" + body
+	changed := "\x1b\u202e" + body // which must not get to a terminal
 	for _, step := range []struct {
 		body   string
 		status int
@@ -190,6 +190,9 @@ func TestListenCommand(t *testing.T) {
 		t.Errorf("stderr:\n%s", notes.String())
 	}
 
+	if strings.ContainsAny(out.String(), "\x1b\u202e") {
+		t.Errorf("what drives a terminal is in:\n%s", out.String())
+	}
 	var verdicts []string
 	for line := range strings.Lines(out.String()) {
 		var shown struct {

@@ -117,7 +117,7 @@ func (l slowLog) Handle(ctx context.Context, r slog.Record) error {
 func TestSlowLogHoldsUpNoOtherDelivery(t *testing.T) {
 	p := newPeer(t, func(http.ResponseWriter, *http.Request, int) {})
 	l := slowLog{
-		Handler: slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}),
+		Handler: slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}), //nolint:sloglint // slog.DiscardHandler is enabled at no level
 		writing: make(chan struct{}, 2), let: make(chan struct{}),
 	}
 	r := &rig{t: t, clock: newFakeClock(), config: toPeers(p), logger: slog.New(l)}

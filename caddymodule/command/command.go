@@ -64,6 +64,10 @@ type commands struct {
 
 func (set *commands) addTo(parent *cobra.Command) {
 	parent.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// A command that there is none of has no flags either, and is the mistake.
+		if before := cmd.Flags().Args(); cmd == parent && len(before) > 0 {
+			return group(cmd, before)
+		}
 		return end(cmd, newMisuse("%w", err))
 	})
 	parent.Args = cobra.ArbitraryArgs

@@ -136,6 +136,7 @@ func TestMisuse(t *testing.T) {
 		{[]string{"replay", "--since", ""}, "--since has an empty value"},
 		{[]string{"deliveries", "--cursor", ""}, "--cursor has an empty value"},
 		{[]string{"statsu"}, `there is no command "statsu": did you mean "status"?`},
+		{[]string{"statsu", "--address", "127.0.0.1:2019"}, `there is no command "statsu": did you mean "status"?`},
 		{[]string{"\x1b[2J"}, `there is no command "\x1b[2J"`},
 	} {
 		r := newRig(t)

@@ -102,7 +102,7 @@ func (h *Handler) prepare() {
 }
 
 func noSuchPath(w http.ResponseWriter, _ *http.Request) {
-	writeProblem(w, &refusal{status: http.StatusNotFound, detail: "there is nothing at this path: see api/openapi.json for what there is"})
+	writeProblem(w, &refusal{status: http.StatusNotFound, detail: "there is nothing at this path: api/openapi.json of webhook_settings says what there is"})
 }
 
 // wrongMethod answers requests to a path that knows other methods.
