@@ -30,7 +30,7 @@ func init() {
 // The template goes with the provider custom; see parseTemplate.
 func (h *Sign) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
-	if !d.NextArg() {
+	if !d.NextArg() || d.Val() == "" {
 		return d.Err("webhook_sign needs a provider: write: webhook_sign standard {env.WEBHOOK_SECRET}")
 	}
 	h.Provider = d.Val()

@@ -85,6 +85,7 @@ func runDoctor(run *offlineRun) error {
 	case err != nil:
 		return fmt.Errorf("the test was broken off: %w", err)
 	}
+	sayFlags(report.Checks)
 	if run.flags.Bool("json") {
 		err = writeJSON(run.out, &report)
 	} else {
@@ -94,6 +95,20 @@ func runDoctor(run *offlineRun) error {
 		return errNo
 	}
 	return err
+}
+
+// sayFlags has the remedies name the flags of the command where those of a sender
+// name what its operator configures.
+func sayFlags(checks []sender.TestCheck) {
+	for i, c := range checks {
+		switch {
+		case c.OK:
+		case c.Name == "url" && strings.Contains(c.Remedy, "allow_http"):
+			checks[i].Remedy = "Use https://, or give --allow-http."
+		case c.Name == "egress":
+			checks[i].Remedy = "Use a public address, or open the host or the address with --allow; deliveries need it in egress."
+		}
+	}
 }
 
 // context is that of the command.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/manysends/caddy-webhooks/caddymodule/command"
 	"github.com/manysends/caddy-webhooks/diagnose"
 	"github.com/manysends/caddy-webhooks/sender"
 )
@@ -51,7 +52,7 @@ func checkLines(checks []shownCheck, indent string) string {
 
 // oneLine makes a text that comes from elsewhere fit for a line on a terminal.
 func oneLine(text string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(visible(text))
+	return command.Printable(text)
 }
 
 // explanationLines is an explanation as it is shown, each line behind indent.

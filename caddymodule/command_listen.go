@@ -95,7 +95,7 @@ func runListen(run *offlineRun) error {
 	var config net.ListenConfig
 	socket, err := config.Listen(ctx, "tcp", run.flags.String("listen"))
 	if err != nil {
-		return fmt.Errorf("--listen %s: %w", run.flags.String("listen"), err)
+		return unusableAddress(run.flags.String("listen"), err)
 	}
 	if _, err := io.WriteString(run.notes, l.greeting(run, socket.Addr())); err != nil {
 		return err
@@ -123,6 +123,23 @@ func runListen(run *offlineRun) error {
 	defer l.mu.Unlock()
 	_, err = fmt.Fprintf(run.notes, "\nStopped after %s.\n", plural(l.out.shown, "request"))
 	return err
+}
+
+// unusableAddress says what is wrong with an address to listen at.
+func unusableAddress(address string, err error) error {
+	reason, remedy := err, "give another one with --listen, such as localhost:8083"
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		reason = op.Err
+	}
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s is in use by another program: stop that, or %s", address, remedy)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s is no address of this machine: %s", address, remedy)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s may not be listened at by this user: %s", address, remedy)
+	}
+	return newMisuse("%s cannot be listened at (%w): %s", address, reason, remedy)
 }
 
 // listener makes the listener that the flags describe.
@@ -158,7 +175,10 @@ func (run *offlineRun) listener() (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !given && !isKeyless(l.cfg.Provider) {
+	if known, keyless := knownProvider(l.cfg.Provider); !given && !keyless {
+		if !known {
+			return nil, newMisuse("--provider %q is unknown: use one that webhook_receive knows, such as standard or github", l.cfg.Provider)
+		}
 		return l, nil
 	}
 	if err := run.receiverConfig(&l.cfg); err != nil {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/manysends/caddy-webhooks/caddymodule/command"
 )
 
 // What is shown of a request, in bytes.
@@ -31,9 +33,9 @@ func (o *listenOutput) show(r *listened) {
 		if r.Body = string(r.body); !utf8.ValidString(r.Body) {
 			r.Body, r.BodyBase64 = "", r.body
 		}
-		encoder := json.NewEncoder(o.w)
-		encoder.SetEscapeHTML(false)
-		_ = encoder.Encode(r) // nobody is left to be told
+		if text, err := command.JSON(r, false); err == nil {
+			_, _ = io.WriteString(o.w, text) // nobody is left to be told
+		}
 		return
 	}
 	_, _ = io.WriteString(o.w, r.lines(o.terminal))

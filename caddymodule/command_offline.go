@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"unicode"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/manysends/caddy-webhooks/caddymodule/command"
 )
 
 // What the commands that need no running Caddy exit with, beside 0 and 1.
@@ -51,7 +51,12 @@ type offlineRun struct {
 func runsOffline(f func(*offlineRun) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cmd.SilenceErrors = true // they are said here
-		err := f(&offlineRun{cmd, args, caddycmd.Flags{FlagSet: cmd.Flags()}, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
+		var err error
+		if name := command.EmptyFlag(cmd.Flags()); name != "" {
+			err = newMisuse("--%s has an empty value: give one, or leave the flag out", name)
+		} else {
+			err = f(&offlineRun{cmd, args, caddycmd.Flags{FlagSet: cmd.Flags()}, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
+		}
 		code := exitNo
 		switch _, wrong := errors.AsType[misuse](err); {
 		case err == nil:
@@ -73,14 +78,13 @@ func runsOffline(f func(*offlineRun) error) func(*cobra.Command, []string) error
 // visible makes a text that comes from elsewhere fit for a terminal: what would
 // drive it is escaped, but for line breaks and tabs.
 func visible(text string) string {
-	var b strings.Builder
-	for _, c := range text {
-		if c == '\n' || c == '\t' || unicode.IsPrint(c) {
-			b.WriteRune(c)
-			continue
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		parts := strings.Split(line, "\t")
+		for j, part := range parts {
+			parts[j] = command.Printable(part)
 		}
-		quoted := strconv.QuoteRuneToASCII(c)
-		b.WriteString(quoted[1 : len(quoted)-1])
+		lines[i] = strings.Join(parts, "\t")
 	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -98,6 +99,9 @@ func runSecret(run *offlineRun) error {
 	}
 	if file != "" {
 		if err := writeNew(file, made.public+"\n"); err != nil {
+			if errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("--public %s: the file is there already: remove it, or give another name", file)
+			}
 			return fmt.Errorf("--public: %w", err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/manysends/caddy-webhooks/caddymodule/command"
 	"github.com/manysends/caddy-webhooks/receiver"
 	"github.com/manysends/caddy-webhooks/signer"
 )
@@ -266,7 +267,7 @@ func (run *offlineRun) send(r *http.Request) error {
 	if run.flags.Bool("json") {
 		err = writeJSON(run.out, map[string]any{"status": resp.StatusCode, "headers": flat(resp.Header), "body": string(answer)})
 	} else {
-		text := resp.Status + "\n"
+		text := oneLine(resp.Status) + "\n"
 		if len(answer) > 0 {
 			text += visible(strings.TrimSuffix(string(answer), "\n")) + "\n"
 		}
@@ -289,10 +290,12 @@ func flat(h http.Header) map[string]string {
 
 // writeJSON writes a value over several lines.
 func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
+	text, err := command.JSON(value, true)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, text)
+	return err
 }
 
 // headerLines are the headers, by name, each with an end behind it.

@@ -69,6 +69,8 @@ func runVerify(run *offlineRun) error {
 	}
 	file := "-"
 	switch apart := run.flags.String("body-file") != ""; {
+	case len(args) > 1 && run.flags.String("config") != "":
+		return newMisuse("the argument %q is too many: --config has the provider already, so give the file with the request alone", args[1])
 	case len(args) > 1:
 		return newMisuse("the argument %q is too many: give one file with the request", args[1])
 	case apart && len(args) == 1:
@@ -155,7 +157,7 @@ func (run *offlineRun) receiverConfig(cfg *receiver.Config) error {
 	if len(secrets) > 0 {
 		cfg.Secrets = secrets
 	}
-	if len(cfg.Secrets) == 0 && !isKeyless(cfg.Provider) {
+	if _, keyless := knownProvider(cfg.Provider); len(cfg.Secrets) == 0 && !keyless {
 		return newMisuse("there is no secret: give it with --%s or --%s", secretFileFlag, secretEnvFlag)
 	}
 	if form := run.flags.String("key"); form != "" {
@@ -191,14 +193,14 @@ func (run *offlineRun) receiverConfig(cfg *receiver.Config) error {
 	return nil
 }
 
-// isKeyless tells whether a provider takes no secret.
-func isKeyless(name string) bool {
+// knownProvider tells whether a provider is known, and takes no secret.
+func knownProvider(name string) (known, keyless bool) {
 	for _, p := range receiver.Providers() {
 		if p.Name == name {
-			return p.Keyless
+			return true, p.Keyless
 		}
 	}
-	return false
+	return false, false
 }
 
 // captured reads the request.

@@ -48,7 +48,7 @@ func Body(secrets []string, header http.Header, body []byte) Explanation {
 	keys := readStandard(secrets)
 	_, verdict := webhook.VerifyBody(keys.secrets, body)
 	rule := &Rule{
-		Algorithm: "hmac-sha256", Secrets: keys.shared, Key: "whsec", Encoding: "hex",
+		Algorithm: "hmac-sha256", Secrets: keys.shared, Key: formStandard, Encoding: "hex",
 		Place: "the member signature of the body", Header: header,
 		Content: func(v Values) ([]byte, error) { return signedPart(v.Body), nil },
 		Values:  Values{Body: body},

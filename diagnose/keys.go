@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/manysends/caddy-webhooks/webhook"
 )
 
 // key is a secret that was read in some way.
@@ -45,6 +47,10 @@ func keysOf(secrets []string, form string) []key {
 	return unique
 }
 
+// formStandard is the form of secrets that are read as strictly as receivers do:
+// base64 behind whsec_, of a length that is allowed.
+const formStandard = "standard"
+
 // forms are the ways in which secrets are written, and what each means to say.
 var forms = []struct{ name, meaning string }{
 	{"raw", "the bytes of the text as it is"},
@@ -55,6 +61,9 @@ var forms = []struct{ name, meaning string }{
 }
 
 func meaningOf(form string) string {
+	if form == formStandard {
+		form = "whsec"
+	}
 	for _, f := range forms {
 		if f.name == form {
 			return f.meaning
@@ -73,6 +82,11 @@ func readAs(s, form string) ([]byte, bool) {
 		return readBase64(s)
 	case "whsec":
 		return readBase64(strings.TrimPrefix(strings.TrimPrefix(s, "v1,"), "whsec_"))
+	case formStandard:
+		if _, err := webhook.ParseSecret(s); err != nil {
+			return nil, false
+		}
+		return readAs(s, "whsec")
 	case "sha256":
 		sum := sha256.Sum256([]byte(s))
 		return sum[:], true
@@ -109,6 +123,11 @@ func misread(name, s, form string) []key {
 	}
 	for _, f := range forms {
 		if f.name == form {
+			continue
+		}
+		if form == formStandard && f.name == "whsec" {
+			mistake, cause := strictly(name, bare)
+			add(bare, f.name, mistake, cause, "Give it exactly as the sender shows it, whsec_ and base64, or have both sides use a new one.")
 			continue
 		}
 		add(bare, f.name, MistakeSecretForm,
@@ -149,6 +168,18 @@ func misread(name, s, form string) []key {
 			"Use it with exactly the capital and small letters that the sender shows.")
 	}
 	return keys
+}
+
+// strictly says what is wrong with the right secret where it is not read.
+func strictly(name, s string) (mistake Mistake, cause string) {
+	_, err := webhook.ParseSecret(s)
+	switch {
+	case err == nil: // which is another mistake
+		return MistakeSecretForm, name + " is the right one, but it is not given alone."
+	case !strings.HasPrefix(s, "whsec_"):
+		return MistakeSecretForm, name + " was given without the whsec_ that it begins with."
+	}
+	return MistakeSecretUnusable, name + " is the right one, but it cannot be used: " + sentence(strings.TrimPrefix(err.Error(), webhook.ErrKey.Error()+": "))
 }
 
 // foreignKeys are beginnings of keys that are not secrets of webhooks.

@@ -152,7 +152,7 @@ func (p *capture) readLine(line string, number int) error {
 		values[len(values)-1] += " " + trimmed
 		return nil
 	default:
-		return fmt.Errorf("%w: line %d is neither a request line nor a header: %s", ErrRequest, number, shown(trimmed))
+		return fmt.Errorf("%w: line %d is neither a request line nor a header: %s: paste the whole request, with its headers before the body", ErrRequest, number, shown(trimmed))
 	}
 	if p.fields++; p.fields > maxHeaderFields {
 		return fmt.Errorf("%w: it has more than %d headers", ErrRequest, maxHeaderFields)

@@ -32,7 +32,7 @@ func Standard(keys []string, header http.Header, body []byte, now time.Time, tol
 	rule := &Rule{
 		Algorithm:       "hmac-sha256",
 		Secrets:         s.shared,
-		Key:             "whsec",
+		Key:             formStandard,
 		Encoding:        "base64",
 		Place:           "the header webhook-signature",
 		Header:          header,

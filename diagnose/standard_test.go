@@ -157,6 +157,11 @@ func TestStandardFindsMistakes(t *testing.T) {
 		{"secret in base64", "", func(m *message) { m.keys = []string{base64.StdEncoding.EncodeToString([]byte(secret + "\n"))} }, diagnose.MistakeSecretForm, "Kubernetes"},
 		{"secret in hex", "", func(m *message) { m.keys = []string{hex.EncodeToString([]byte(rawKey))} }, diagnose.MistakeSecretForm, "hex"},
 		{"secret without prefix", "", func(m *message) { m.keys = []string{rawKey} }, diagnose.MistakeSecretForm, "bytes of the text"},
+		{"secret without whsec_", "", func(m *message) { m.keys = []string{strings.TrimPrefix(secret, "whsec_")} }, diagnose.MistakeSecretForm, "without the whsec_"},
+		{"secret that is too short", "", func(m *message) {
+			m.resign("0123456789", m.content())
+			m.keys = []string{"whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789"))}
+		}, diagnose.MistakeSecretUnusable, "cannot be used"},
 		{"a public key", "", func(m *message) { m.keys = []string{"-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"} }, diagnose.MistakeSecretKind, "is a public key"},
 		{"an API key", "", func(m *message) { m.keys = []string{"sk_test_4eC39HqLyjWDarjtT1zdp7dc"} }, diagnose.MistakeSecretKind, "test mode"},
 		{"no secret", "", func(m *message) { m.keys = nil }, diagnose.MistakeSecretUnusable, "no secret"},

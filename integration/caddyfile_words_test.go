@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -10,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // wordBlock is a block of the Caddyfile with the words that it understands, each in
@@ -35,6 +36,8 @@ type kind struct {
 	alone  bool // may stand without an argument
 	braces bool // takes a block
 	again  bool // may stand twice, with the same arguments
+
+	in string // where the block's lines go, if the word needs others around it than the block has
 }
 
 var (
@@ -49,6 +52,10 @@ const (
 	inEndpoint = "{\n\twebhooks {\n\t\tendpoint crm https://crm.example.com/hooks {\n%s\n\t\t}\n\t}\n}\n"
 	inEgress   = "{\n\twebhooks {\n\t\tegress {\n%s\n\t\t}\n\t}\n}\n"
 	inPublish  = "{\n\twebhooks\n}\n\nlocalhost {\n\twebhook_publish {\n%s\n\t}\n}\n"
+	inInbox    = "{\n\twebhooks\n}\n\nlocalhost {\n\twebhook_publish inbox.github {\n%s\n\t}\n}\n"
+	inAnswers  = "{\n\twebhooks\n}\n\nlocalhost {\n\twebhook_publish {\n\t\tfrom_response\n%s\n\t}\n}\n"
+	inEvents   = "{\n\twebhooks\n\tevents {\n\t\ton cert_obtained webhook_publish ops.certificate {\n%s\n\t\t}\n\t}\n}\n"
+	inSign     = "localhost {\n\twebhook_sign custom {\n%s\n\t}\n}\n"
 	inSettings = "{\n\twebhooks\n}\n\nlocalhost {\n\twebhook_settings {\n%s\n\t}\n}\n"
 	inReceive  = "localhost {\n\twebhook_receive standard {\n%s\n\t}\n}\n"
 	inDedupe   = "localhost {\n\twebhook_receive standard {\n\t\tdedupe {\n%s\n\t\t}\n\t}\n}\n"
@@ -94,9 +101,25 @@ var blocks = []wordBlock{
 	{"webhook_publish", inPublish, []word{
 		{"max_size", "2MiB", one},
 		{"tenant", "acme", one},
+		{"id", "{http.request.uuid}", kind{in: inInbox}},
+		{"headers", "X-GitHub-*", kind{list: true, again: true, in: inInbox}},
+		{"from_response", "", none},
+		{"on_error", "pass", kind{in: inAnswers}},
+	}},
+	{"webhook_publish", inEvents, []word{
+		{"tenant", "acme", one},
+	}},
+	{"webhook_sign", inSign, []word{
+		{"secret", "{env.SECRET}", list},
+		{"id", "{http.request.uuid}", one},
+		{"key", "raw", one},
+		{"url", "https://hooks.example.com/", one},
+		{"max_size", "2MiB", one},
+		{"template", "{\n\tsignature header X-Signature\n}", kind{braces: true}},
 	}},
 	{"webhook_settings", inSettings, []word{
 		{"tenant", "acme", one},
+		{"operator", "", none},
 		{"read_only", "", none},
 		{"prefix", "/settings/webhooks", one},
 	}},
@@ -154,19 +177,20 @@ func adaptable(source string) string {
 	return ""
 }
 
-// with puts lines into the block, and says on which line of the Caddyfile the
-// last of them begins.
-func (b wordBlock) with(lines ...string) (source string, last int) {
-	before := strings.Count(b.around[:strings.Index(b.around, "%s")], "\n")
+// with puts lines into the block that a word of it stands in, and says on which
+// line of the Caddyfile the last of them begins.
+func (b wordBlock) with(w word, lines ...string) (source string, last int) {
+	around := cmp.Or(w.is.in, b.around)
+	before := strings.Count(around[:strings.Index(around, "%s")], "\n")
 	all := strings.Join(lines, "\n")
-	return fmt.Sprintf(b.around, all), before + 1 + strings.Count(all, "\n") - strings.Count(lines[len(lines)-1], "\n")
+	return fmt.Sprintf(around, all), before + 1 + strings.Count(all, "\n") - strings.Count(lines[len(lines)-1], "\n")
 }
 
 // TestBlocksAreComplete has every block name the words that it understands, as
 // it does when it meets another one, and wants the same in the table.
 func TestBlocksAreComplete(t *testing.T) {
 	for _, b := range blocks {
-		source, _ := b.with("no_such_word")
+		source, _ := b.with(word{}, "no_such_word")
 		says := adaptable(source)
 		_, after, found := strings.Cut(says, b.name+" does not understand \"no_such_word\": use one of ")
 		if !found {
@@ -178,7 +202,7 @@ func TestBlocksAreComplete(t *testing.T) {
 		for _, w := range b.words {
 			names = append(names, w.name)
 		}
-		if diff := cmp.Diff(understood, names); diff != "" {
+		if diff := gocmp.Diff(understood, names); diff != "" {
 			t.Errorf("%s: understood (-) and in the table (+) differ:\n%s", b.name, diff)
 		}
 	}
@@ -193,12 +217,12 @@ func TestBadFormsAreRefused(t *testing.T) {
 		for _, w := range b.words {
 			t.Run(b.name+" "+w.name, func(t *testing.T) {
 				good := strings.TrimSpace(w.name + " " + w.good)
-				if source, _ := b.with(good); adaptable(source) != "" {
+				if source, _ := b.with(w, good); adaptable(source) != "" {
 					t.Errorf("the good form is refused: %s\n%s", adaptable(source), source)
 				}
 				bad := w.badForms()
 				for _, what := range slices.Sorted(maps.Keys(bad)) {
-					source, line := b.with(bad[what]...)
+					source, line := b.with(w, bad[what]...)
 					forms++
 					mustBeRefused(t, what, source, line)
 				}
@@ -297,7 +321,21 @@ func TestBadDirectivesAreRefused(t *testing.T) {
 		{"{\n\twebhooks {\n\t\tstore no_such_store\n\t}\n}\n", 3},
 		{"{\n\twebhooks {\n\t\tendpoint crm\n\t}\n}\n", 3},
 		{"{\n\twebhooks {\n\t\tegress surplus\n\t}\n}\n", 3},
-		{options + "localhost {\n\twebhook_publish * surplus\n}\n", 6},
+		{options + "localhost {\n\twebhook_publish * inbox.github surplus\n}\n", 6},
+		{options + "localhost {\n\twebhook_publish * \"\"\n}\n", 6},
+		{options + "localhost {\n\twebhook_publish {\n\t\ton_error pass\n\t}\n}\n", 6},
+		{options + "localhost {\n\twebhook_publish {\n\t\tid a\n\t}\n}\n", 6},
+		{options + "localhost {\n\twebhook_publish {\n\t\theaders X-Event\n\t}\n}\n", 6},
+		{options + "localhost {\n\twebhook_publish inbox.github {\n\t\tfrom_response\n\t}\n}\n", 6},
+		{"{\n\twebhooks\n\tevents {\n\t\ton cert_obtained webhook_publish \"\"\n\t}\n}\n", 4},
+		{"{\n\twebhooks\n\tevents {\n\t\ton cert_obtained webhook_publish a.b surplus\n\t}\n}\n", 4},
+		{"localhost {\n\twebhook_sign\n}\n", 2},
+		{"localhost {\n\twebhook_sign \"\"\n}\n", 2},
+		{"localhost {\n\twebhook_sign standard \"\"\n}\n", 2},
+		{"localhost {\n\twebhook_sign standard {env.A} \"\"\n}\n", 2},
+		{"localhost {\n\twebhook_sign standard {env.A} {\n\t\tsecret {env.B}\n\t}\n}\n", 3},
+		{"localhost {\n\twebhook_sign custom {\n\t\ttemplate {\n\t\t}\n\t}\n}\n", 3},
+		{options + "localhost {\n\twebhook_settings {\n\t\toperator\n\t\ttenant acme\n\t}\n}\n", 8},
 		{options + "localhost {\n\twebhook_settings * surplus\n}\n", 6},
 		{"localhost {\n\twebhook_receive\n}\n", 2},
 		{"localhost {\n\twebhook_receive \"\"\n}\n", 2},

@@ -282,7 +282,7 @@ func TestCommandsWithoutWebhooks(t *testing.T) {
 	if got := c.webhooks("status", "--address", "unix/"+filepath.Join(c.home, "none.sock")); got.code != 1 || !strings.Contains(got.notes, "no Caddy answers at ") {
 		t.Errorf("without a socket: %+v", got)
 	}
-	if got := c.webhooks("statsu"); got.code != 2 || !strings.Contains(got.notes, `did you mean "status"?`) {
+	if got := c.runs("", "statsu", "--address", c.admin); got.code != 2 || !strings.Contains(got.notes, `did you mean "status"?`) {
 		t.Errorf("a command that there is none of: %+v", got)
 	}
 }

@@ -22,7 +22,10 @@ const module = "github.com/manysends/caddy-webhooks/"
 // holds without it. Caddy shows these comments as the documentation of the JSON.
 func TestConfigFieldsAreDocumented(t *testing.T) {
 	w := fieldWalk{t: t, docs: make(map[string]map[string]string), seen: make(map[reflect.Type]bool)}
-	for _, config := range []any{caddymodule.App{}, caddymodule.SQLite{}, caddymodule.Publish{}, caddymodule.Settings{}, caddymodule.Receive{}} {
+	for _, config := range []any{
+		caddymodule.App{}, caddymodule.SQLite{}, caddymodule.Publish{}, caddymodule.PublishEvent{}, caddymodule.Settings{},
+		caddymodule.Receive{}, caddymodule.Sign{},
+	} {
 		w.walk(reflect.TypeOf(config))
 	}
 	if w.fields < 50 {

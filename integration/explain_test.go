@@ -117,6 +117,7 @@ func TestVerifyCommand(t *testing.T) {
 		{"unknown provider", request, []string{"githup", "--secret-file", secret}, 2, []string{"github"}},
 		{"two from stdin", "", []string{"standard", "--secret-file", "-"}, 2, []string{"both come from stdin"}},
 		{"no time", request, []string{"standard", "--secret-file", secret, "--at", "noon"}, 2, []string{"--at"}},
+		{"a provider beside a configuration", "", []string{"standard", file, "--config", config}, 2, []string{"--config has the provider already"}},
 		{"no request", body, []string{"standard", "--secret-file", secret}, 1, []string{"line 1 is neither"}},
 		{"no file", "", []string{"standard", "nowhere", "--secret-file", secret}, 1, []string{"nowhere"}},
 	}
@@ -165,7 +166,7 @@ func TestListenCommand(t *testing.T) {
 
 	const body = `{"type":"message.created","data":{"n":1}}`
 	good := standardHeaders(t, "evt_1", time.Now(), body)
-	changed := "\x1b" + body
+	changed := "\x1b\u202e" + body // which must not get to a terminal
 	for _, step := range []struct {
 		body   string
 		status int
@@ -189,6 +190,9 @@ func TestListenCommand(t *testing.T) {
 		t.Errorf("stderr:\n%s", notes.String())
 	}
 
+	if strings.ContainsAny(out.String(), "\x1b\u202e") {
+		t.Errorf("what drives a terminal is in:\n%s", out.String())
+	}
 	var verdicts []string
 	for line := range strings.Lines(out.String()) {
 		var shown struct {
@@ -253,8 +257,22 @@ func TestListenCommandForPeople(t *testing.T) {
 			t.Errorf("%q: exit code %d: %s", args, got.code, got.notes)
 		}
 	}
-	if got := c.runs("", "listen", "--listen", "localhost:nowhere"); got.code != 1 {
-		t.Errorf("an address that is none: exit code %d: %s", got.code, got.notes)
+	// What is wrong with an address comes with what to do.
+	taken := newSink(t, "").Listener.Addr().String()
+	for _, tt := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--listen", taken}, 1, taken + " is in use by another program: stop that, or give another one with --listen"},
+		{[]string{"--listen", "192.0.2.1:8082"}, 1, "192.0.2.1:8082 is no address of this machine: give another one with --listen"},
+		{[]string{"--listen", "localhost:nowhere"}, 2, "give another one with --listen"},
+		{[]string{"--provider", "nobody"}, 2, `--provider "nobody" is unknown`},
+		{[]string{"--secret-env", ""}, 2, "--secret-env has an empty value"},
+	} {
+		if got := c.runs("", append([]string{"listen"}, tt.args...)...); got.code != tt.code || !strings.Contains(got.notes, tt.says) {
+			t.Errorf("%q: exit code %d, want %d: %s", tt.args, got.code, tt.code, got.notes)
+		}
 	}
 }
 
@@ -275,8 +293,9 @@ func TestDoctorCommand(t *testing.T) {
 		{"taken", append([]string{site.URL + "/hooks", "--type", "message.created"}, open...), 0, []string{"ok      answer", "204 No Content", "is signed", "ok: The endpoint took the sample"}},
 		{"refused", append([]string{site.URL + "/hooks"}, open...), 3, []string{"failed  answer", "-> Check that it has this webhook's secret", "failed: "}},
 		{"JSON", append([]string{site.URL + "/hooks", "--json", "--type", "own.type"}, open...), 3, []string{`"ok": false`, `"name": "answer"`, `"type": "own.type"`}},
-		{"loopback", []string{site.URL, "--allow-http"}, 3, []string{"failed  egress", "loopback"}},
-		{"http", []string{site.URL, "--allow", "127.0.0.0/8"}, 3, []string{"failed  url", "https://"}},
+		{"loopback", []string{site.URL, "--allow-http"}, 3, []string{"failed  egress", "loopback", "with --allow;"}},
+		{"http", []string{site.URL, "--allow", "127.0.0.0/8"}, 3, []string{"failed  url", "https://", "give --allow-http."}},
+		{"an empty rule", []string{site.URL, "--allow", ""}, 2, []string{"--allow has an empty value"}},
 		{"nobody there", append([]string{"http://" + freeAddress(t)}, open...), 3, []string{"failed  connect"}},
 		{"no URL", nil, 2, []string{"the URL"}},
 		{"bad rule", []string{site.URL, "--allow", "a b"}, 2, []string{"a b"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,6 +36,9 @@ type host interface {
 
 	// pid is the process.
 	pid() int
+
+	// adminAddress is where its admin endpoint listens.
+	adminAddress() string
 
 	metric(name string) (value float64, ok bool)
 	metrics() map[string]float64
@@ -132,6 +136,8 @@ func (h outside) folder() string { return h.home }
 
 func (h outside) pid() int { return h.cmd.Process.Pid }
 
+func (c *caddy) adminAddress() string { return c.admin }
+
 // goroutines are the stacks of those that run code of this module.
 func (c *caddy) goroutines() (list []string) {
 	c.t.Helper()
@@ -141,7 +147,18 @@ func (c *caddy) goroutines() (list []string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	_, stacks := exchange(c.t, req)
+	resp, err := oneOff.Do(req)
+	for ; err != nil && ctx.Err() == nil; resp, err = oneOff.Do(req) {
+		// At a reload the old admin endpoint may close a connection when it is made.
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	stacks, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
 	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
 		for _, part := range []string{"sender", "receiver", "caddymodule"} {
 			if strings.Contains(stack, "manysends/caddy-webhooks/"+part) {

@@ -1,10 +1,14 @@
 package integration
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -126,7 +130,7 @@ func TestSecretAndSignCommands(t *testing.T) {
 		{"", 2, "--public is set, and a secret of raw has no public key", []string{"secret", "--provider", "raw", "--public", "x"}},
 		{"", 2, "secrets of adyen are made by the provider", []string{"secret", "--provider", "adyen"}},
 		{"", 2, "--provider nobody is unknown", []string{"secret", "--provider", "nobody"}},
-		{"", 1, "--public: open " + public, []string{"secret", "--provider", "ed25519", "--public", public}},
+		{"", 1, "--public " + public + ": the file is there already: remove it", []string{"secret", "--provider", "ed25519", "--public", public}},
 	} {
 		out, notes, code := c.run(tt.stdin, append([]string{"webhooks"}, tt.args...)...)
 		if code != tt.code || out != "" || !strings.Contains(notes, "Error: ") || !strings.Contains(notes, tt.want) {
@@ -162,5 +166,39 @@ func TestSignCommandForCurl(t *testing.T) {
 	if len(all) != 1 || string(all[0].bytes()) != nastyData || all[0].Headers.Get("X-Quoted") != "it's $HOME" ||
 		all[0].Headers.Get("X-Hub-Signature-256") != "sha256="+hexHMAC(githubSecret, nastyData) {
 		t.Errorf("what has arrived is %+v", all)
+	}
+}
+
+// TestSignCommandShowsAnswers guards that nothing in an answer drives the terminal,
+// its status line included, whose words are the server's.
+func TestSignCommandShowsAnswers(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				_, _ = io.Copy(io.Discard, req.Body)
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 \x1b[31mred\r\nConnection: close\r\n\r\n\x1b[2J\u202e\tnext\nline")
+			}
+			_ = conn.Close()
+		}
+	}()
+	c := newCaddy(t)
+	c.env = []string{"SECRET=" + githubSecret}
+	sign := []string{"webhooks", "sign", "github", "--secret-env", "SECRET", "--send", "http://" + listener.Addr().String()}
+	out, notes, code := c.run("{}", sign...)
+	if want := "200 \\x1b[31mred\n\\x1b[2J\\u202e\tnext\nline\n"; code != 0 || out != want {
+		t.Errorf("exit code %d, printed %q and %q, want %q", code, out, notes, want)
+	}
+	out, notes, code = c.run("{}", append(sign, "--json")...)
+	if code != 0 || strings.ContainsAny(out, "\x1b\u202e") || !strings.Contains(out, `\u202e`) {
+		t.Errorf("exit code %d, printed %q and %q", code, out, notes)
 	}
 }

@@ -109,6 +109,7 @@ func TestJSONRoundTrip(t *testing.T) {
 		"webhook_receive":  func() any { return new(caddymodule.Receive) },
 		"webhook_publish":  func() any { return new(caddymodule.Publish) },
 		"webhook_settings": func() any { return new(caddymodule.Settings) },
+		"webhook_sign":     func() any { return new(caddymodule.Sign) },
 	}
 	seen := make(map[string]int)
 	for name, source := range goodCaddyfiles(t) {

@@ -132,6 +132,8 @@ func (g *guard) checkURL(s string) (*url.URL, error) {
 	switch {
 	case u.Scheme == "http" && !g.allowHTTP:
 		return nil, fmt.Errorf("http:// is not encrypted: use https://, or say allow_http in egress")
+	case u.Scheme == "":
+		return nil, fmt.Errorf("it does not begin with https://: write one such as https://example.com/hooks")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("the scheme %q cannot be delivered to: use https://", u.Scheme)
 	case u.Hostname() == "":

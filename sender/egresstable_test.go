@@ -133,7 +133,8 @@ var egressTable = []struct {
 	{allowed, "93.184.215.14:443", []string{"https://127.0.0.1@crm.example/", "https://127.0.0.1:80@crm.example/", "https://crm.example/@127.0.0.1", "https://crm.example?@127.0.0.1/", "https://crm.example/%2e%2e//127.0.0.1"}},
 	{malformed, "it has a fragment", []string{"https://crm.example#@127.0.0.1/", "https://crm.example/#x"}},
 	{malformed, "it has no host", []string{"https:///127.0.0.1/", "https:127.0.0.1", "https://", "https://user@/", "https://:443/"}},
-	{malformed, "cannot be delivered to: use https://", []string{"", "127.0.0.1", "//127.0.0.1/", "/hooks", "ftp://crm.example/", "gopher://127.0.0.1:70/", "file:///etc/passwd", "unix:///run/docker.sock", "javascript:alert(1)"}},
+	{malformed, "it does not begin with https://: write one such as", []string{"", "127.0.0.1", "//127.0.0.1/", "/hooks", "crm.example/hooks"}},
+	{malformed, "cannot be delivered to: use https://", []string{"localhost:3000/hooks", "ftp://crm.example/", "gopher://127.0.0.1:70/", "file:///etc/passwd", "unix:///run/docker.sock", "javascript:alert(1)"}},
 	{malformed, "it cannot be parsed", []string{
 		`https://crm.example\@127.0.0.1/`, "https://crm.example%40127.0.0.1/", "https://127.0.0.1%00.example/", "https://127.0.0.1%2eexample/",
 		"https://127.0.0.1\t/", " https://127.0.0.1/", "https://127.0.0.1\r\nHost: crm.example/", "https://[127.0.0.1]/", "https://[::1/", "https://::1/",

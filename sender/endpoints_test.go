@@ -162,7 +162,7 @@ func TestEndpointRefused(t *testing.T) {
 		name, field, want string
 		change            func(*sender.Endpoint)
 	}{
-		{"no URL", "url", "the scheme \"\" cannot be delivered to", func(e *sender.Endpoint) { e.URL = "" }},
+		{"no URL", "url", "it does not begin with https://", func(e *sender.Endpoint) { e.URL = "" }},
 		{"http", "url", "http:// is not encrypted", func(e *sender.Endpoint) { e.URL = "http://example.com" }},
 		{"private", "url", "10.0.0.1 is private", func(e *sender.Endpoint) { e.URL = "https://10.0.0.1/" }},
 		{"metadata", "url", "169.254.169.254, which is link-local and metadata", func(e *sender.Endpoint) { e.URL = "https://[::ffff:169.254.169.254]/" }},

@@ -368,6 +368,7 @@ func TestExplain(t *testing.T) {
 		{"https://[::1]/", "url dns egress!", "The egress rules forbid ::1, which is loopback."},
 		{"https://gone.example/", "url dns!", "gone.example has no address."},
 		{"http://crm.example/", "url!", "http:// is not encrypted."},
+		{"crm.example/hooks", "url!", "It does not begin with https://."},
 		{"ftp://crm.example/", "url!", `The scheme "ftp" cannot be delivered to.`},
 		{"https://crm.example:0/", "url!", "There is no port 0."},
 		{"https://", "url!", "It has no host."},

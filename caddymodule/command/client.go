@@ -45,12 +45,19 @@ type client struct {
 // newClient makes a client of the admin API at a network address as Caddy
 // writes them, such as localhost:2019 or unix//run/caddy.sock.
 func newClient(address string) (*client, error) {
+	notUnderstood := fmt.Errorf("the address %q of the admin API is not understood: write host:port, or unix//path for a socket", address)
 	parsed, err := caddy.ParseNetworkAddress(address)
 	if err != nil {
-		return nil, fmt.Errorf("the address %q of the admin API is not understood: write host:port, or unix//path for a socket: %w", address, err)
+		return nil, fmt.Errorf("%w: %w", notUnderstood, err)
+	}
+	if strings.Contains(address, "://") {
+		return nil, notUnderstood
 	}
 	if parsed.PortRangeSize() > 1 {
 		return nil, fmt.Errorf("the address %q of the admin API has several ports: give one of them", address)
+	}
+	if parsed.Host == "" { // all addresses, of which this one is near, and known to every Caddy
+		parsed.Host = "localhost"
 	}
 	c := &client{address: address, origin: "http://127.0.0.1"}
 	network, target := parsed.Network, parsed.JoinHostPort(0)
@@ -62,7 +69,7 @@ func newClient(address string) (*client, error) {
 		c.origin = "http://" + target
 		c.browser = true
 		if _, err := url.Parse(c.origin); err != nil {
-			return nil, fmt.Errorf("the address %q of the admin API is not understood: write host:port, or unix//path for a socket", address)
+			return nil, notUnderstood
 		}
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout}

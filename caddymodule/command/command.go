@@ -64,6 +64,10 @@ type commands struct {
 
 func (set *commands) addTo(parent *cobra.Command) {
 	parent.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// A command that there is none of has no flags either, and is the mistake.
+		if before := cmd.Flags().Args(); cmd == parent && len(before) > 0 {
+			return group(cmd, before)
+		}
 		return end(cmd, newMisuse("%w", err))
 	})
 	parent.Args = cobra.ArbitraryArgs
@@ -144,6 +148,11 @@ func (set *commands) does(args cobra.PositionalArgs, f func(context.Context, *ca
 	return func(cmd *cobra.Command, given []string) error {
 		if err := args(cmd, given); err != nil {
 			return end(cmd, newMisuse("%w", err))
+		}
+		// Without a tenant is what is meant by an empty one; and Caddy's own commands
+		// take the others for not given.
+		if name := EmptyFlag(cmd.Flags(), "tenant", "address", "config", "adapter"); name != "" {
+			return end(cmd, newMisuse("--%s has an empty value: give one, or leave the flag out", name))
 		}
 		base := cmd.Context()
 		if base == nil {

@@ -30,10 +30,6 @@ any of them.`),
 }
 
 func listDeliveries(ctx context.Context, c *call) error {
-	limit, err := c.limit()
-	if err != nil {
-		return err
-	}
 	from, to, err := c.span()
 	if err != nil {
 		return err
@@ -44,15 +40,12 @@ func listDeliveries(ctx context.Context, c *call) error {
 			query.Set(name, t.Format(time.RFC3339Nano))
 		}
 	}
-	for _, name := range []string{"order", "cursor"} {
-		if value := c.flags.String(name); c.cmd.Flags().Changed(name) {
-			query.Set(name, value)
-		}
+	if order := c.flags.String("order"); c.cmd.Flags().Changed("order") {
+		query.Set("order", order)
 	}
 	return c.listed(ctx, listing{
 		path:  "deliveries",
 		query: query,
-		limit: limit,
 		table: deliveryTable(false),
 		row:   c.deliveryItem,
 		none:  "There are no such deliveries.",

@@ -128,7 +128,15 @@ func TestMisuse(t *testing.T) {
 		{[]string{"retry"}, "no delivery is given: name one or more by their IDs, or use - to read them from stdin"},
 		{[]string{"retry", "--stdin", "dlv_1_crm"}, "deliveries are given beside --stdin: use one or the other"},
 		{[]string{"tail", "--lines", "-1"}, "--lines must not be negative: use 0 for none"},
+		// What a variable of the shell that is not set leaves: not all of them.
+		{[]string{"replay", "--endpoint", ""}, "--endpoint has an empty value: give one, or leave the flag out"},
+		{[]string{"replay", "--endpoint", "crm", "--endpoint", ""}, "--endpoint has an empty value"},
+		{[]string{"replay", "--status", ""}, "--status has an empty value"},
+		{[]string{"replay", "--type", "", "--tenant", ""}, "--type has an empty value"},
+		{[]string{"replay", "--since", ""}, "--since has an empty value"},
+		{[]string{"deliveries", "--cursor", ""}, "--cursor has an empty value"},
 		{[]string{"statsu"}, `there is no command "statsu": did you mean "status"?`},
+		{[]string{"statsu", "--address", "127.0.0.1:2019"}, `there is no command "statsu": did you mean "status"?`},
 		{[]string{"\x1b[2J"}, `there is no command "\x1b[2J"`},
 	} {
 		r := newRig(t)
@@ -148,7 +156,7 @@ func TestTrouble(t *testing.T) {
 		says  string
 	}{
 		{"problem details", reply{status: 422, body: `{"type":"about:blank","detail":"status: \"x\" is none"}`}, `status: "x" is none`},
-		{"error of Caddy", reply{status: 403, body: `{"error":"host not allowed: evil"}`}, "host not allowed: evil"},
+		{"error of Caddy", reply{status: 403, body: `{"error":"host not allowed: evil"}`}, "host not allowed: evil: give by --address the address that its admin API has in the configuration"},
 		{"escape in it", reply{status: 409, body: `{"detail":"no \u001b[2J"}`}, `no \x1b[2J`},
 		{"no words", reply{status: 500, body: `{}`}, "Caddy answered 500 Internal Server Error"},
 		{"no such path", reply{status: 404, body: "404 page not found\n"}, "the Caddy at ADDRESS does not know this request: it was built without these webhooks, or with an older version of them: run `caddy webhooks` of the same build, or update and restart it"},
@@ -169,6 +177,8 @@ func TestTrouble(t *testing.T) {
 		{"127.0.0.1:1", "no Caddy answers at 127.0.0.1:1 (connection refused): start it, or give the address of its admin API by --address, or its configuration file by --config; with `admin off` it has none"},
 		{"unix/" + t.TempDir() + "/none.sock", "(no such file or directory): start it"},
 		{"127.0.0.1:1-2", `the address "127.0.0.1:1-2" of the admin API has several ports: give one of them`},
+		{"http://127.0.0.1:1", `the address "http://127.0.0.1:1" of the admin API is not understood: write host:port, or unix//path for a socket`},
+		{":1", "no Caddy answers at :1 (connection refused)"},
 		{"a:b:c", `the address "a:b:c" of the admin API is not understood: write host:port, or unix//path for a socket`},
 	} {
 		got := r.run("status", "--address", tt.address)
@@ -183,6 +193,9 @@ func TestTrouble(t *testing.T) {
 func TestOrigin(t *testing.T) {
 	r := newRig(t)
 	r.ok("GET status", `{"running":true}`)
+	_, port, _ := strings.Cut(r.address, ":")
+	r.origin = "http://localhost:" + port // a port alone
+	r.wants(r.run("status", "--address", ":"+port), result{Code: 0, Out: "Sender     running\nEndpoints  none\n"})
 	for _, origin := range []string{"http://" + r.address, ""} {
 		r.origin = origin
 		if got := r.run("status"); got.Code != 0 {
@@ -190,5 +203,5 @@ func TestOrigin(t *testing.T) {
 		}
 	}
 	r.origin = "http://other"
-	r.wants(r.run("status"), result{Code: 1, Notes: "Error: client is not allowed to access from origin 'http://" + r.address + "'\n"})
+	r.wants(r.run("status"), result{Code: 1, Notes: "Error: client is not allowed to access from origin 'http://" + r.address + "': give by --address the address that its admin API has in the configuration\n"})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,21 +51,9 @@ func noChild(cmd *cobra.Command, args []string) error {
 }
 
 func listEndpoints(ctx context.Context, c *call) error {
-	limit, err := c.limit()
-	if err != nil {
-		return err
-	}
-	query := make(url.Values)
-	if tenant := c.tenant(); tenant != nil {
-		query.Set("tenant", *tenant)
-	}
-	if cursor := c.flags.String("cursor"); cursor != "" {
-		query.Set("cursor", cursor)
-	}
 	return c.listed(ctx, listing{
 		path:  "endpoints",
-		query: query,
-		limit: limit,
+		query: c.filter(),
 		table: &table{columns: []column{
 			{title: "ENDPOINT"},
 			{title: "TENANT", optional: true},

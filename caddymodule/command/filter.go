@@ -69,7 +69,8 @@ func (c *call) span() (from, to *time.Time, err error) {
 	return from, to, nil
 }
 
-// filter is the query that the flags of filterFlags make.
+// filter is the query that the flags of filterFlags make, as far as a command has
+// them.
 func (c *call) filter() url.Values {
 	q := make(url.Values)
 	for _, name := range []string{"endpoint", "status", "type"} {

@@ -60,12 +60,11 @@ func (c *call) pages(ctx context.Context, path string, query url.Values, limit i
 	}
 }
 
-// listing shows a list: as a table, as one document, or as one line for each
-// item where it may be long.
+// listing is a list to show, of which limitFlags say how much: as a table, as one
+// document, or as one line for each item where it may be long.
 type listing struct {
 	path  string // also the name of the member
 	query url.Values
-	limit int // 0: all
 
 	// table is shown to people, a row for each item.
 	table *table
@@ -76,12 +75,19 @@ type listing struct {
 
 // listed shows a list.
 func (c *call) listed(ctx context.Context, l listing) error {
+	limit, err := c.limit()
+	if err != nil {
+		return err
+	}
+	if cursor := c.flags.String("cursor"); cursor != "" {
+		l.query.Set("cursor", cursor)
+	}
 	asJSON := c.flags.Bool("json")
-	all := make([]json.RawMessage, 0, min(l.limit, maxPage))
+	all := make([]json.RawMessage, 0, min(limit, maxPage))
 	shown := 0
-	next, err := c.pages(ctx, l.path, l.query, l.limit, func(items []json.RawMessage) error {
+	next, err := c.pages(ctx, l.path, l.query, limit, func(items []json.RawMessage) error {
 		shown += len(items)
-		if asJSON && l.limit > 0 {
+		if asJSON && limit > 0 {
 			all = append(all, items...)
 			return nil
 		}
@@ -105,7 +111,7 @@ func (c *call) listed(ctx context.Context, l listing) error {
 	switch {
 	case err != nil:
 		return err
-	case asJSON && l.limit > 0:
+	case asJSON && limit > 0:
 		return c.out.page(l.path, all, next)
 	case asJSON:
 		return nil

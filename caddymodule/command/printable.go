@@ -10,6 +10,26 @@ import (
 	"unicode/utf8"
 )
 
+// Printable is text of others fit for a terminal, in one line: what could drive a
+// terminal, change the direction of writing or end the line is escaped as Go has it.
+func Printable(s string) string { return printable(s) }
+
+// JSON is a value as JSON fit for a terminal, in one line or laid out over several,
+// with a line break at the end. What could drive a terminal is escaped as JSON has it,
+// so the value is the same. Errors are those of encoding it.
+func JSON(value any, indented bool) (string, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if indented {
+		encoder.SetIndent("", "  ")
+	}
+	if err := encoder.Encode(value); err != nil {
+		return "", err
+	}
+	return escapeJSON(b.String()), nil
+}
+
 // printable makes text of others fit for a terminal: whatever could move the
 // cursor, change the colours or the direction of writing, or end the line,
 // is written out in the form of Go's escapes. Everything else stays.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/spf13/cobra"
 )
@@ -152,21 +151,9 @@ func (set *commands) replayList() *cobra.Command {
 }
 
 func listReplays(ctx context.Context, c *call) error {
-	limit, err := c.limit()
-	if err != nil {
-		return err
-	}
-	query := make(url.Values)
-	if tenant := c.tenant(); tenant != nil {
-		query.Set("tenant", *tenant)
-	}
-	if cursor := c.flags.String("cursor"); cursor != "" {
-		query.Set("cursor", cursor)
-	}
 	return c.listed(ctx, listing{
 		path:  "replays",
-		query: query,
-		limit: limit,
+		query: c.filter(),
 		table: &table{columns: []column{
 			{title: "REPLAY"}, {title: "BEGUN"}, {title: "TENANT", optional: true}, {title: "STATE"},
 			{title: "PROGRESS"}, {title: "ERROR", optional: true, least: 12},

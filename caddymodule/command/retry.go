@@ -96,6 +96,9 @@ func (c *call) retry(ctx context.Context, id string) error {
 	return nil
 }
 
+// maxID is more than the ID of any delivery has, in bytes: it goes into a path.
+const maxID = 4096
+
 // eachID reads the IDs of deliveries line by line.
 func eachID(r io.Reader, each func(id string) error) error {
 	lines := bufio.NewScanner(r)
@@ -112,6 +115,9 @@ func eachID(r io.Reader, each func(id string) error) error {
 				return fmt.Errorf("line %d of stdin is JSON, but no delivery with an \"id\": give one delivery in each line", n)
 			}
 			id = item.ID
+		}
+		if len(id) > maxID {
+			return fmt.Errorf("line %d of stdin does not begin with the ID of a delivery: give one in each line", n)
 		}
 		if err := each(id); err != nil {
 			return err

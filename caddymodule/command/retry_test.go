@@ -48,6 +48,9 @@ func TestRetry(t *testing.T) {
 		Notes: "Error: line 2 of stdin is JSON, but no delivery with an \"id\": give one delivery in each line\n",
 		Code:  1,
 	})
+	r = setUp(strings.Repeat("x", 1<<20) + "\n")
+	r.wants(r.run("retry", "-"), result{Notes: "Error: line 1 of stdin does not begin with the ID of a delivery: give one in each line\n", Code: 1})
+	r.wasAsked()
 	r = setUp("")
 	r.stdin = io.MultiReader(strings.NewReader("dlv_1_crm\n"), brokenReader{})
 	if got := r.run("retry", "-"); got.Code != 1 || got.Notes != "Error: stdin cannot be read: it is broken\n" {

@@ -41,6 +41,9 @@ func (c *client) refusal(resp *http.Response, answer []byte) error {
 		return c.stranger()
 	case sentence == "":
 		sentence = "Caddy answered " + resp.Status
+	case said.Detail == "" && resp.StatusCode == http.StatusForbidden:
+		// Its admin API answers to some names, and these commands need no others.
+		sentence += ": give by --address the address that its admin API has in the configuration"
 	}
 	r := &refusal{status: resp.StatusCode, sentence: sentence}
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {

@@ -118,7 +118,7 @@ func (h *Handler) prepare() {
 }
 
 // nothingHere refuses a path that nothing is at.
-var nothingHere = &refusal{status: http.StatusNotFound, detail: "there is nothing at this path: see api/openapi.json for what there is"}
+var nothingHere = &refusal{status: http.StatusNotFound, detail: "there is nothing at this path: api/openapi.json of webhook_settings says what there is"}
 
 func (h *Handler) noSuchPath(w http.ResponseWriter, r *http.Request) {
 	h.writeRefusal(&call{w: w, r: r, handler: h}, nothingHere)
