@@ -13,6 +13,7 @@ import (
 type turn struct {
 	claim  claim
 	id     string
+	hold   Hold // of the shared memory, if that has the claim as well
 	held   bool // the claim is
 	late   bool // the claim is to be tried at the end
 	answer answer
@@ -41,7 +42,16 @@ func (rc *Receiver) claim(r *http.Request, t *turn, seen *Observation, f *found)
 	if !rc.enforce {
 		wait = 0
 	}
-	got, waited := rc.state.seen.take(r.Context(), &t.claim, wait)
+	got, waited, err := rc.take(r.Context(), t, wait)
+	if err != nil {
+		rc.took(f)
+		refusal := unavailable(err)
+		if !rc.overlook(r, seen, refusal) {
+			return refusal
+		}
+		t.late = true
+		return nil
+	}
 	series := rc.series()
 	kind := duplicateSettled
 	if waited {
@@ -67,6 +77,22 @@ func (rc *Receiver) claim(r *http.Request, t *turn, seen *Observation, f *found)
 	return nil
 }
 
+// take claims the event, here and where it is shared.
+func (rc *Receiver) take(ctx context.Context, t *turn, wait time.Duration) (got outcome, waited bool, err error) {
+	shared := rc.state.shared
+	if shared == nil {
+		got, waited = rc.state.seen.take(ctx, &t.claim, wait)
+		return got, waited, nil
+	}
+	began := time.Now()
+	got, waited = rc.state.seen.take(ctx, &t.claim, wait)
+	if got != claimed {
+		return got, waited, nil
+	}
+	got, alsoWaited, err := shared.take(ctx, t, wait-time.Since(began))
+	return got, waited || alsoWaited, err
+}
+
 // call calls the application and settles the claim by its answer, even if it
 // panics.
 func (rc *Receiver) call(w http.ResponseWriter, r *http.Request, t *turn, seen *Observation, next func(http.ResponseWriter, *http.Request) error) error {
@@ -87,16 +113,22 @@ func (rc *Receiver) settle(t *turn, succeeded bool) {
 	seen := rc.state.seen
 	if t.late && succeeded {
 		// It was in the way of nobody, but it has been processed.
-		got, _ := seen.take(context.Background(), &t.claim, 0)
-		t.held = got == claimed
+		got, _, err := rc.take(context.Background(), t, 0)
+		t.held = got == claimed && err == nil
 	}
 	switch {
 	case !t.held:
 	case succeeded:
-		seen.commit(&t.claim, rc.ttl, rc.capacity)
+		if shared := rc.state.shared; shared != nil {
+			shared.commit(t, rc.ttl, rc.capacity)
+		} else {
+			seen.commit(&t.claim, rc.ttl, rc.capacity)
+		}
 		if name, ok := rc.nameOf(t.id); ok {
 			seen.names.add(name, t.claim.keys[0])
 		}
+	case rc.state.shared != nil:
+		rc.state.shared.release(t)
 	default:
 		seen.release(&t.claim)
 	}

@@ -1,0 +1,93 @@
+// Package redistest runs Redis servers for tests.
+package redistest
+
+import (
+	"net"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Server is a Redis of a test's own, on a port of the loopback interface.
+type Server struct {
+	Addr string
+
+	port    string
+	folder  string
+	options []string
+	process *exec.Cmd
+}
+
+// Start starts a server, which ends with the test. It keeps its data on the
+// disk, each command before it is answered, so that a restart forgets nothing.
+// The options are those of redis-server.
+func Start(t testing.TB, options ...string) *Server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("redis-server is not installed: run apt-get install redis-server")
+	}
+	s := &Server{folder: t.TempDir(), options: options}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Addr = l.Addr().String()
+	s.port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.Run(t)
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// URL is the address of the server for one that has no password.
+func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
+
+// Run starts the server again after Kill, with what it had.
+func (s *Server) Run(t testing.TB) {
+	t.Helper()
+	args := append([]string{
+		"--bind", "127.0.0.1", "--port", s.port, "--dir", s.folder, "--save", "",
+		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning",
+	}, s.options...)
+	s.process = exec.Command("redis-server", args...)
+	if err := s.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("tcp", s.Addr)
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("redis-server does not listen: %v", err)
+		}
+	}
+}
+
+// Kill ends the server at once.
+func (s *Server) Kill() {
+	if s.process == nil {
+		return
+	}
+	_ = s.process.Process.Kill()
+	_ = s.process.Wait()
+	s.process = nil
+}
+
+// Freeze makes the server hang, and Thaw has it go on.
+func (s *Server) Freeze(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Thaw ends what Freeze began.
+func (s *Server) Thaw(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+func (s *Server) signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := s.process.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+}
