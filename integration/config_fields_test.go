@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/manysends/caddy-webhooks/caddymodule"
+	"github.com/manysends/caddy-webhooks/caddymodule/redis"
 )
 
 // module is the path that this module's packages begin with.
@@ -22,7 +23,7 @@ const module = "github.com/manysends/caddy-webhooks/"
 // holds without it. Caddy shows these comments as the documentation of the JSON.
 func TestConfigFieldsAreDocumented(t *testing.T) {
 	w := fieldWalk{t: t, docs: make(map[string]map[string]string), seen: make(map[reflect.Type]bool)}
-	for _, config := range []any{caddymodule.App{}, caddymodule.SQLite{}, caddymodule.Publish{}, caddymodule.Settings{}, caddymodule.Receive{}} {
+	for _, config := range []any{caddymodule.App{}, caddymodule.SQLite{}, caddymodule.Publish{}, caddymodule.Settings{}, caddymodule.Receive{}, redis.Redis{}} {
 		w.walk(reflect.TypeOf(config))
 	}
 	if w.fields < 50 {

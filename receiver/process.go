@@ -14,8 +14,6 @@ type turn struct {
 	claim  claim
 	id     string
 	hold   Hold // of the shared memory, if that has the claim as well
-	held   bool // the claim is
-	late   bool // the claim is to be tried at the end
 	answer answer
 	body   wholeBody
 }
@@ -49,7 +47,7 @@ func (rc *Receiver) claim(r *http.Request, t *turn, seen *Observation, f *found)
 		if !rc.overlook(r, seen, refusal) {
 			return refusal
 		}
-		t.late = true
+		t.claim.late = true
 		return nil
 	}
 	series := rc.series()
@@ -61,7 +59,7 @@ func (rc *Receiver) claim(r *http.Request, t *turn, seen *Observation, f *found)
 	}
 	switch got {
 	case claimed:
-		t.held = true
+		t.claim.held = true
 	case duplicate:
 		series.duplicates[kind].Inc()
 		seen.Duplicate = true
@@ -72,7 +70,7 @@ func (rc *Receiver) claim(r *http.Request, t *turn, seen *Observation, f *found)
 		if !rc.overlook(r, seen, refusal) {
 			return refusal
 		}
-		t.late = true
+		t.claim.late = true
 	}
 	return nil
 }
@@ -97,7 +95,7 @@ func (rc *Receiver) take(ctx context.Context, t *turn, wait time.Duration) (got 
 // panics.
 func (rc *Receiver) call(w http.ResponseWriter, r *http.Request, t *turn, seen *Observation, next func(http.ResponseWriter, *http.Request) error) error {
 	rc.tell(r, seen)
-	if !t.held && !t.late {
+	if !t.claim.held && !t.claim.late {
 		return next(w, r)
 	}
 	t.answer.ResponseWriter = w
@@ -111,13 +109,13 @@ func (rc *Receiver) call(w http.ResponseWriter, r *http.Request, t *turn, seen *
 // settle ends the claim, if there is one.
 func (rc *Receiver) settle(t *turn, succeeded bool) {
 	seen := rc.state.seen
-	if t.late && succeeded {
+	if t.claim.late && succeeded {
 		// It was in the way of nobody, but it has been processed.
 		got, _, err := rc.take(context.Background(), t, 0)
-		t.held = got == claimed && err == nil
+		t.claim.held = got == claimed && err == nil
 	}
 	switch {
-	case !t.held:
+	case !t.claim.held:
 	case succeeded:
 		if shared := rc.state.shared; shared != nil {
 			shared.commit(t, rc.ttl, rc.capacity)

@@ -153,7 +153,6 @@ func TestKeys(t *testing.T) {
 // A claim is renewed for as long as its process lives.
 func TestLongProcessing(t *testing.T) {
 	server := redistest.Start(t, "--appendonly", "no")
-	c := dial(t, server)
 	m := open(t, redisseen.Options{URL: server.URL(), Prefix: "p", Name: "n", Lease: 400 * time.Millisecond})
 	ctx := context.Background()
 	found, err := m.Claim(ctx, []receiver.Key{{1}}, 0)
@@ -179,5 +178,4 @@ func TestLongProcessing(t *testing.T) {
 	if err := second.Hold.Commit(ctx, time.Hour); err != nil {
 		t.Error(err)
 	}
-	_ = c
 }
