@@ -29,18 +29,22 @@ func Start(t testing.TB, options ...string) *Server {
 		t.Skip("redis-server is not installed: run apt-get install redis-server")
 	}
 	s := &Server{folder: t.TempDir(), options: options}
+	s.port = FreePort(t)
+	s.Addr = net.JoinHostPort("127.0.0.1", s.port)
+	s.Run(t)
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// FreePort is a port of the loopback interface that nobody listens on.
+func FreePort(t testing.TB) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Addr = l.Addr().String()
-	s.port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s.Run(t)
-	t.Cleanup(s.Kill)
-	return s
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 // URL is the address of the server for one that has no password.

@@ -80,7 +80,29 @@ return 0`
 
 // Redis keeps the law, seen by three processes.
 func TestRedisIsASeen(t *testing.T) {
-	server := redistest.Start(t, "--appendonly", "no")
+	keepsTheLaw(t, redistest.Start(t, "--appendonly", "no"))
+}
+
+// So does a cluster, which refuses a script whose keys are not in one slot.
+func TestClusterIsASeen(t *testing.T) {
+	server := redistest.Start(t, "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", redistest.FreePort(t))
+	node, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr}, DisableCache: true, ForceSingleClient: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Close()
+	ctx := context.Background()
+	if err := node.Do(ctx, node.B().Arbitrary("CLUSTER", "ADDSLOTSRANGE", "0", "16383").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the cluster", func() bool {
+		info, err := node.Do(ctx, node.B().ClusterInfo().Build()).ToString()
+		return err == nil && strings.Contains(info, "cluster_state:ok")
+	})
+	keepsTheLaw(t, server)
+}
+
+func keepsTheLaw(t *testing.T, server *redistest.Server) {
 	c := dial(t, server)
 	n := 0
 	seentest.Run(t, func(t *testing.T) *seentest.Rig {
