@@ -5,7 +5,6 @@ import (
 	"net"
 	"os/exec"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -81,17 +80,4 @@ func (s *Server) Kill() {
 	_ = s.process.Process.Kill()
 	_ = s.process.Wait()
 	s.process = nil
-}
-
-// Freeze makes the server hang, and Thaw has it go on.
-func (s *Server) Freeze(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
-
-// Thaw ends what Freeze began.
-func (s *Server) Thaw(t testing.TB) { s.signal(t, syscall.SIGCONT) }
-
-func (s *Server) signal(t testing.TB, sig syscall.Signal) {
-	t.Helper()
-	if err := s.process.Process.Signal(sig); err != nil {
-		t.Fatal(err)
-	}
 }
