@@ -85,7 +85,9 @@ func TestRateLimitHeadersAreThoseOfAReceiverAlone(t *testing.T) {
 	cfg := receiver.Config{Rates: []receiver.SourceRate{{Rate: perHour(t, 60, 4)}, {Rate: perHour(t, 5, 7)}}}
 	shared, _ := newReceiver(t, cfg, receiver.StateOptions{}, redisseen.Options{URL: server.URL()})
 	cfg.Name, cfg.Provider, cfg.Secrets = "hooks", "standard", []string{secret}
-	alone, err := receiver.New(cfg, receiver.Options{})
+	state := receiver.NewState(receiver.StateOptions{})
+	t.Cleanup(state.Close)
+	alone, err := receiver.New(cfg, receiver.Options{State: state})
 	if err != nil {
 		t.Fatal(err)
 	}
