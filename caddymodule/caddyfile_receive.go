@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"strconv"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -54,6 +56,10 @@ func parseReceive(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		ip_rate <events>/<unit> [burst <n>]
 //		rate <events>/<unit> [burst <n>] [by <source>]
 //		headers
+//		redis <url> {
+//			prefix <prefix>
+//			on_error deny|allow
+//		}
 //		dedupe [<ttl>|off] {
 //			wait <duration>|off
 //			capacity <events>
@@ -62,7 +68,9 @@ func parseReceive(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		}
 //	}
 //
-// Parameter and rate may be repeated. The template and the handshake go
+// Redis shares what dedupe remembers, and the rates, with the receivers of the
+// same name in other processes; it is in a package of its own. Parameter and
+// rate may be repeated. The template and the handshake go
 // with the provider custom; see parseTemplate.
 func (h *Receive) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
@@ -110,11 +118,13 @@ func (h *Receive) parseWord(d *caddyfile.Dispenser, word string) error {
 		return h.parseSourceRate(d)
 	case "headers":
 		return parseFlag(d, &h.Headers)
+	case "redis":
+		return h.parseShared(d, word)
 	case "dedupe":
 		return h.parseDedupe(d)
 	}
 	return unknownWord(d, "webhook_receive", "name", "secret", "key", "url", "parameter", "template", "handshake", "enforce", "decompress",
-		"max_size", "tolerance", "ip_rate", "rate", "headers", "dedupe")
+		"max_size", "tolerance", "ip_rate", "rate", "headers", "redis", "dedupe")
 }
 
 func (h *Receive) parseParameter(d *caddyfile.Dispenser) error {
@@ -150,6 +160,20 @@ func (h *Receive) parseSourceRate(d *caddyfile.Dispenser) error {
 		return d.Errf("rate does not understand %q: write: rate 50/s burst 100 by {client_ip}", rest[0])
 	}
 	h.Rates = append(h.Rates, limit)
+	return nil
+}
+
+// parseShared hands a word over to the module that it names.
+func (h *Receive) parseShared(d *caddyfile.Dispenser, name string) error {
+	id := "webhooks.seen." + name
+	if _, err := caddy.GetModule(id); err != nil {
+		return d.Errf("%s is not in this Caddy: build Caddy with github.com/manysends/caddy-webhooks/caddymodule/%s as well", name, name)
+	}
+	unmarshaler, err := caddyfile.UnmarshalModule(d, id)
+	if err != nil {
+		return err
+	}
+	h.SharedRaw = caddyconfig.JSONModuleObject(unmarshaler, "module", name, nil)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -53,8 +54,14 @@ type Receive struct {
 	// memory alone.
 	Persist bool `json:"persist,omitempty"`
 
+	// What the receiver shares with those of the same name in other processes:
+	// the events that it has seen, and its rates, but for `ip_rate`. The module
+	// redis is in a package of its own. Default: it shares nothing.
+	SharedRaw json.RawMessage `json:"shared,omitempty" caddy:"namespace=webhooks.seen inline_key=module"`
+
 	app     *Receivers
 	log     *slog.Logger
+	shared  SharedModule // nil without one
 	options receiver.Options
 	// settings is Config with its placeholders replaced. It is not exported
 	// because Caddy logs exported fields of handlers when it debugs.
@@ -91,6 +98,9 @@ func (h *Receive) provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := h.settings.Validate(); err != nil {
+		return err
+	}
+	if err := h.loadShared(ctx); err != nil {
 		return err
 	}
 	h.options = receiver.Options{Logger: h.log, ClientIP: clientIP, Observe: setPlaceholders}

@@ -15,11 +15,22 @@ import (
 	"github.com/manysends/caddy-webhooks/receiver"
 )
 
-// stateKey says what a receiver's memory is: its name, and the file, if any. A
-// reload that changes the file gets another memory, which begins with what is
+// stateKey says what a receiver's memory is: its name, and the file or what it
+// shares, if any. A reload that changes the file gets another memory, which begins with what is
 // in that file; the one before is closed when the last request is done with
 // it. That is no more than a restart would lose.
-type stateKey struct{ name, path string }
+type stateKey struct{ name, path, shared string }
+
+// place says where the memory is kept.
+func (k stateKey) place() string {
+	switch {
+	case k.shared != "":
+		return k.shared
+	case k.path != "":
+		return k.path
+	}
+	return "memory alone"
+}
 
 // states are the receivers' memories, so that a reload forgets neither events
 // nor limits.
@@ -47,22 +58,29 @@ func (s *state) Destruct() error {
 	next := slices.IndexFunc(openStates.list, func(other *state) bool { return other.key.name == s.key.name })
 	if next >= i { // and not one that a configuration which was rejected has left
 		s.log.Info("the receiver remembers events in another place from now on: it knows those that are there, and not those of the place before",
-			slog.String("receiver", s.key.name), slog.String("file", openStates.list[next].key.path))
+			slog.String("receiver", s.key.name), slog.String("place", openStates.list[next].key.place()))
 	}
 	openStates.Unlock()
 	s.Close()
 	return nil
 }
 
-// acquireState takes a use of a memory, and opens it for the first user.
-func acquireState(key stateKey, log *slog.Logger) error {
+// acquireState takes a use of the handler's memory, and opens it for the first
+// user.
+func acquireState(h *Receive, log *slog.Logger) error {
+	key := h.stateKey()
 	_, _, err := states.LoadOrNew(key, func() (caddy.Destructor, error) {
 		if key.path != "" {
 			if err := os.MkdirAll(filepath.Dir(key.path), 0o700); err != nil {
 				return nil, fmt.Errorf("the folder for the file of seen events cannot be made: %w: name a file elsewhere in dedupe.persist", err)
 			}
 		}
-		opened, err := receiver.OpenState(receiver.StateOptions{Name: key.name, Path: key.path, Logger: log})
+		options, err := h.stateOptions()
+		if err != nil {
+			return nil, err
+		}
+		options.Logger = log.With(slog.String("receiver", key.name))
+		opened, err := receiver.OpenState(options)
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +142,11 @@ func runningState(name string) *receiver.State {
 
 // stateKey is the memory that the receiver uses.
 func (h *Receive) stateKey() stateKey {
-	return stateKey{h.settings.Name, h.settings.Dedupe.Persist}
+	key := stateKey{name: h.settings.Name, path: h.settings.Dedupe.Persist}
+	if h.shared != nil {
+		key.shared = h.shared.Identity()
+	}
+	return key
 }
 
 // persistPath is the file of the receiver's memory as an absolute path, or

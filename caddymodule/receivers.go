@@ -80,6 +80,8 @@ func (a *Receivers) add(h *Receive) error {
 		switch has := other.stateKey(); {
 		case has.name == key.name && has.path != key.path:
 			return fmt.Errorf("the receivers called %q do not agree upon dedupe.persist: give it to each of them, with the same file, or give them different names", key.name)
+		case has.name == key.name && has.shared != key.shared:
+			return fmt.Errorf("the receivers called %q do not agree upon what they share: give each of them the same, or give them different names", key.name)
 		case has.name != key.name && has.path == key.path && key.path != "":
 			return fmt.Errorf("the receivers %q and %q have the same file in dedupe.persist, %s: give each its own", has.name, key.name, key.path)
 		}
@@ -94,7 +96,7 @@ func (a *Receivers) Start() error {
 	for _, h := range a.handlers {
 		key := h.stateKey()
 		if !slices.Contains(a.acquired, key) {
-			if err := acquireState(key, a.log); err != nil {
+			if err := acquireState(h, a.log); err != nil {
 				return fmt.Errorf("webhook_receive %s: %w", key.name, err)
 			}
 			a.acquired = append(a.acquired, key)

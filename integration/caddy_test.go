@@ -28,20 +28,27 @@ const buildTags = "nobadger,nomysql,nopgx"
 // built with the race detector. A race that it sees fails the test.
 const raceEnv = "CADDY_WEBHOOKS_RACE"
 
-// binary builds the ready-made Caddy once and returns its path.
-var binary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(scratch, "caddy")
+// binary builds the ready-made Caddy once and returns its path, and redisBinary
+// the one with the module for Redis.
+var (
+	binary      = sync.OnceValues(func() (string, error) { return buildCaddy("caddy", "../caddymodule/caddy") })
+	redisBinary = sync.OnceValues(func() (string, error) { return buildCaddy("rediscaddy", "./rediscaddy") })
+)
+
+// buildCaddy builds a main package.
+func buildCaddy(name, folder string) (string, error) {
+	path := filepath.Join(scratch, name)
 	args, cgo := []string{"build", "-tags", buildTags, "-trimpath", "-o", path}, "CGO_ENABLED=0"
 	if os.Getenv(raceEnv) != "" {
 		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
 	}
-	cmd := exec.Command("go", append(args, "../caddymodule/caddy")...)
+	cmd := exec.Command("go", append(args, folder)...)
 	cmd.Env = append(os.Environ(), cgo)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building Caddy: %w\n%s", err, out)
 	}
 	return path, nil
-})
+}
 
 // scratch is where the binary goes.
 var scratch string
@@ -65,6 +72,7 @@ type caddy struct {
 	home  string
 	admin string
 	env   []string
+	build func() (string, error) // the program
 	cmd   *exec.Cmd
 	out   *output
 	ended chan struct{}
@@ -92,13 +100,13 @@ func (o *output) String() string {
 // admin.
 func newCaddy(t *testing.T) *caddy {
 	t.Helper()
-	return &caddy{t: t, home: t.TempDir(), admin: freeAddress(t)}
+	return &caddy{t: t, home: t.TempDir(), admin: freeAddress(t), build: binary}
 }
 
 // command prepares a run of the binary with the home of this Caddy.
 func (c *caddy) command(args ...string) *exec.Cmd {
 	c.t.Helper()
-	path, err := binary()
+	path, err := c.build()
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -58,6 +58,7 @@ const (
 	inSign     = "localhost {\n\twebhook_sign custom {\n%s\n\t}\n}\n"
 	inSettings = "{\n\twebhooks\n}\n\nlocalhost {\n\twebhook_settings {\n%s\n\t}\n}\n"
 	inReceive  = "localhost {\n\twebhook_receive standard {\n%s\n\t}\n}\n"
+	inRedis    = "localhost {\n\twebhook_receive standard {\n\t\tredis {env.REDIS_URL} {\n%s\n\t\t}\n\t}\n}\n"
 	inDedupe   = "localhost {\n\twebhook_receive standard {\n\t\tdedupe {\n%s\n\t\t}\n\t}\n}\n"
 	inTemplate = "localhost {\n\twebhook_receive custom {\n\t\ttemplate {\n%s\n\t\t}\n\t}\n}\n"
 	inPlace    = "localhost {\n\twebhook_receive custom {\n\t\ttemplate {\n\t\t\tNAME header X-Signature {\n%s\n\t\t\t}\n\t\t}\n\t}\n}\n"
@@ -138,7 +139,12 @@ var blocks = []wordBlock{
 		{"ip_rate", "100/s burst 200", one},
 		{"rate", "50/s burst 100 by {client_ip}", kind{again: true}},
 		{"headers", "", none},
+		{"redis", "{env.REDIS_URL}", kind{braces: true}},
 		{"dedupe", "24h", kind{alone: true, braces: true}},
+	}},
+	{"redis", inRedis, []word{
+		{"prefix", "hooks", one},
+		{"on_error", "allow", one},
 	}},
 	{"dedupe", inDedupe, []word{
 		{"wait", "10s", one},

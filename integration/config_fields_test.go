@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/manysends/caddy-webhooks/caddymodule"
+	"github.com/manysends/caddy-webhooks/caddymodule/redis"
 )
 
 // module is the path that this module's packages begin with.
@@ -24,7 +25,7 @@ func TestConfigFieldsAreDocumented(t *testing.T) {
 	w := fieldWalk{t: t, docs: make(map[string]map[string]string), seen: make(map[reflect.Type]bool)}
 	for _, config := range []any{
 		caddymodule.App{}, caddymodule.SQLite{}, caddymodule.Publish{}, caddymodule.PublishEvent{}, caddymodule.Settings{},
-		caddymodule.Receive{}, caddymodule.Sign{},
+		caddymodule.Receive{}, caddymodule.Sign{}, redis.Redis{},
 	} {
 		w.walk(reflect.TypeOf(config))
 	}

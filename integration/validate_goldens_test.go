@@ -80,6 +80,9 @@ func TestAdaptedCaddyfilesAreValid(t *testing.T) {
 				if strings.Contains(match[2], "KEY") {
 					value = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte(match[2][len(match[2])-1:]), 32))
 				}
+				if match[2] == "REDIS_URL" {
+					value = "redis://localhost"
+				}
 				if match[1] == "env" {
 					t.Setenv(match[2], value)
 					continue

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -164,7 +165,14 @@ func (rc *Receiver) checkRates(w http.ResponseWriter, r *http.Request, seen *Obs
 	for i, limit := range rc.rates {
 		wishes = append(wishes, demand[sourceKey]{key: sourceKey{i, rc.source(r, i)}, rate: limit})
 	}
-	refused := rc.state.source.allow(wishes)
+	refused, err := rc.allow(r.Context(), wishes)
+	if err != nil {
+		refusal := unavailable(err)
+		if rc.overlook(r, seen, refusal) {
+			return nil
+		}
+		return refusal
+	}
 	if rc.enforce {
 		var room [128]byte
 		text := room[:0]
@@ -184,6 +192,18 @@ func (rc *Receiver) checkRates(w http.ResponseWriter, r *http.Request, seen *Obs
 		return nil
 	}
 	return refusal
+}
+
+// allow takes a token for each demand, where the limits are shared from what
+// all have together.
+func (rc *Receiver) allow(ctx context.Context, demands []demand[sourceKey]) (refused int, err error) {
+	if shared := rc.state.shared; shared != nil {
+		counted, refused, err := shared.limit(ctx, rc.keys, demands)
+		if counted {
+			return refused, err
+		}
+	}
+	return rc.state.source.allow(demands), nil
 }
 
 func wrongMethod() *Refusal {

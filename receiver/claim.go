@@ -13,7 +13,9 @@ import (
 // the ID and the content both count.
 type claim struct {
 	keys [2]key
-	n    int
+	n    int8
+	held bool // by the request that is being served
+	late bool // it is to be tried when the request has been served
 
 	mu   sync.Mutex
 	over chan struct{} // closed when the claim ends; made by the first to wait

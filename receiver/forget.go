@@ -10,18 +10,28 @@ import (
 // is needed when its sender is asked to send it once more. It tells whether
 // there was one. An event that is being processed is not forgotten. Where the
 // provider does not sign the ID, the event is remembered by its content, and
-// found by its ID among the last 10,000 since the State was made.
+// found by its ID among the last 10,000 since the State was made. With a [Shared]
+// memory, all who share it take the event for a new one, and the content is found
+// by those who have processed it.
 func (rc *Receiver) Forget(id string) bool {
 	if id == "" || !rc.state.enter() {
 		return false
 	}
 	defer rc.state.leave()
-	seen, k := rc.state.seen, rc.keys.ofID(id)
-	if seen.forgetEvent(k) {
+	k := rc.keys.ofID(id)
+	if rc.state.forget(k) {
 		return true
 	}
-	content, known := seen.names.get(k)
-	return known && seen.forgetEvent(content)
+	content, known := rc.state.seen.names.get(k)
+	return known && rc.state.forget(content)
+}
+
+// forget makes the State, and those who share it, forget an event.
+func (s *State) forget(k Key) bool {
+	if s.shared != nil {
+		return s.shared.forget(k)
+	}
+	return s.seen.forgetEvent(k)
 }
 
 // maxNames is how many events of providers that do not sign the ID can be found

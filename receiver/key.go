@@ -5,9 +5,12 @@ import (
 	"encoding/binary"
 )
 
-// key stands for one event in the seen-set: the first half of a SHA-256, the
-// same after a restart and on every machine.
-type key [16]byte
+// Key stands for one event, or for the source of a limit: the first half of a
+// SHA-256, the same after a restart and on every machine. What it was made of
+// cannot be read from it.
+type Key [16]byte
+
+type key = Key
 
 // keyMaker makes the keys of one scope and provider.
 type keyMaker struct{ prefix []byte }
@@ -48,6 +51,15 @@ func (m keyMaker) ofContent(pieces ...[]byte) key {
 		h.Write(piece)
 	}
 	return key(h.Sum(text[:0])[:len(key{})])
+}
+
+// ofSource is the key of a source of the limit of that index.
+func (m keyMaker) ofSource(k sourceKey) Key {
+	text := appendSized(append([]byte(nil), m.prefix...), limitByRate)
+	text = binary.BigEndian.AppendUint64(text, uint64(k.index))
+	text = appendSized(text, k.source)
+	sum := sha256.Sum256(text)
+	return Key(sum[:len(Key{})])
 }
 
 // hashes are the two halves of a key as ristretto wants them. It takes a

@@ -282,10 +282,14 @@ func newBucket(r webhook.Rate) *bucket {
 	return &bucket{limiter: rate.NewLimiter(rate.Limit(r.PerSecond()), r.BurstSize()), rate: r}
 }
 
-// look sees how many tokens there are and how long it takes until there is
-// one.
+// look sees how many tokens there are.
 func (d *demand[K]) look(now time.Time) {
 	d.tokens = d.bucket.limiter.TokensAt(now)
+	d.judge()
+}
+
+// judge sees how long it takes until there is a token.
+func (d *demand[K]) judge() {
 	// The limiter counts what is less than a nanosecond away as there.
 	if missing := (1 - d.tokens) / d.rate.PerSecond(); missing >= 1e-9 {
 		d.wait = wholeSeconds(missing)

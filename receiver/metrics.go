@@ -83,6 +83,7 @@ type metrics struct {
 	seconds    prometheus.Histogram
 
 	claims, seen, forgotten, youngest, keys, persistErrors *prometheus.Desc
+	sharedUp, sharedErrors, sharedLost                     *prometheus.Desc
 }
 
 func newMetrics(s *State, name string) *metrics {
@@ -111,6 +112,9 @@ func newMetrics(s *State, name string) *metrics {
 		youngest:      desc("seen_youngest_forgotten_seconds", "The least time that any of those had been remembered; 0 without any."),
 		keys:          desc("limiter_keys", "Clients and sources with a budget of their own.", "limit"),
 		persistErrors: desc("persist_errors_total", "Times that the file of seen events could not be written."),
+		sharedUp:      desc("shared_up", "Whether the shared memory of events could be asked the last time; only with one."),
+		sharedErrors:  desc("shared_errors_total", "Times that the shared memory of events could not be asked; only with one."),
+		sharedLost:    desc("shared_lost_total", "Events that another request has claimed while they were processed; only with a shared memory."),
 	}
 }
 
@@ -131,7 +135,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, c := range m.collectors() {
 		c.Describe(to)
 	}
-	for _, d := range []*prometheus.Desc{m.claims, m.seen, m.forgotten, m.youngest, m.keys, m.persistErrors} {
+	for _, d := range []*prometheus.Desc{m.claims, m.seen, m.forgotten, m.youngest, m.keys, m.persistErrors, m.sharedUp, m.sharedErrors, m.sharedLost} {
 		to <- d
 	}
 }
@@ -153,6 +157,16 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	send(m.keys, prometheus.GaugeValue, float64(stats.IPKeys), "ip")
 	send(m.keys, prometheus.GaugeValue, float64(stats.SourceKeys), "rate")
 	send(m.persistErrors, prometheus.CounterValue, float64(stats.PersistErrors))
+	if m.state.shared == nil {
+		return
+	}
+	up := 1.0
+	if stats.SharedAway {
+		up = 0
+	}
+	send(m.sharedUp, prometheus.GaugeValue, up)
+	send(m.sharedErrors, prometheus.CounterValue, float64(stats.SharedErrors))
+	send(m.sharedLost, prometheus.CounterValue, float64(stats.SharedLost))
 }
 
 // series are what a [Receiver] counts in the metrics of its State. They are

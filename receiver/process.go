@@ -13,8 +13,7 @@ import (
 type turn struct {
 	claim  claim
 	id     string
-	held   bool // the claim is
-	late   bool // the claim is to be tried at the end
+	hold   Hold // of the shared memory, if that has the claim as well
 	answer answer
 	body   wholeBody
 }
@@ -41,7 +40,16 @@ func (rc *Receiver) claim(r *http.Request, t *turn, seen *Observation, f *found)
 	if !rc.enforce {
 		wait = 0
 	}
-	got, waited := rc.state.seen.take(r.Context(), &t.claim, wait)
+	got, waited, err := rc.take(r.Context(), t, wait)
+	if err != nil {
+		rc.took(f)
+		refusal := unavailable(err)
+		if !rc.overlook(r, seen, refusal) {
+			return refusal
+		}
+		t.claim.late = true
+		return nil
+	}
 	series := rc.series()
 	kind := duplicateSettled
 	if waited {
@@ -51,7 +59,7 @@ func (rc *Receiver) claim(r *http.Request, t *turn, seen *Observation, f *found)
 	}
 	switch got {
 	case claimed:
-		t.held = true
+		t.claim.held = true
 	case duplicate:
 		series.duplicates[kind].Inc()
 		seen.Duplicate = true
@@ -62,16 +70,32 @@ func (rc *Receiver) claim(r *http.Request, t *turn, seen *Observation, f *found)
 		if !rc.overlook(r, seen, refusal) {
 			return refusal
 		}
-		t.late = true
+		t.claim.late = true
 	}
 	return nil
+}
+
+// take claims the event, here and where it is shared.
+func (rc *Receiver) take(ctx context.Context, t *turn, wait time.Duration) (got outcome, waited bool, err error) {
+	shared := rc.state.shared
+	if shared == nil {
+		got, waited = rc.state.seen.take(ctx, &t.claim, wait)
+		return got, waited, nil
+	}
+	began := time.Now()
+	got, waited = rc.state.seen.take(ctx, &t.claim, wait)
+	if got != claimed {
+		return got, waited, nil
+	}
+	got, alsoWaited, err := shared.take(ctx, t, wait-time.Since(began))
+	return got, waited || alsoWaited, err
 }
 
 // call calls the application and settles the claim by its answer, even if it
 // panics.
 func (rc *Receiver) call(w http.ResponseWriter, r *http.Request, t *turn, seen *Observation, next func(http.ResponseWriter, *http.Request) error) error {
 	rc.tell(r, seen)
-	if !t.held && !t.late {
+	if !t.claim.held && !t.claim.late {
 		return next(w, r)
 	}
 	t.answer.ResponseWriter = w
@@ -85,18 +109,24 @@ func (rc *Receiver) call(w http.ResponseWriter, r *http.Request, t *turn, seen *
 // settle ends the claim, if there is one.
 func (rc *Receiver) settle(t *turn, succeeded bool) {
 	seen := rc.state.seen
-	if t.late && succeeded {
+	if t.claim.late && succeeded {
 		// It was in the way of nobody, but it has been processed.
-		got, _ := seen.take(context.Background(), &t.claim, 0)
-		t.held = got == claimed
+		got, _, err := rc.take(context.Background(), t, 0)
+		t.claim.held = got == claimed && err == nil
 	}
 	switch {
-	case !t.held:
+	case !t.claim.held:
 	case succeeded:
-		seen.commit(&t.claim, rc.ttl, rc.capacity)
+		if shared := rc.state.shared; shared != nil {
+			shared.commit(t, rc.ttl, rc.capacity)
+		} else {
+			seen.commit(&t.claim, rc.ttl, rc.capacity)
+		}
 		if name, ok := rc.nameOf(t.id); ok {
 			seen.names.add(name, t.claim.keys[0])
 		}
+	case rc.state.shared != nil:
+		rc.state.shared.release(t)
 	default:
 		seen.release(&t.claim)
 	}

@@ -29,6 +29,7 @@ const (
 	ReasonKeysUnavailable    Reason = "keys_unavailable"    // 503: the provider's keys could not be had
 	ReasonRate               Reason = "rate"                // 429: over Rate
 	ReasonInProgress         Reason = "in_progress"         // 409: the same event is being processed
+	ReasonUnavailable        Reason = "memory_unavailable"  // 503: the shared memory of events is away
 )
 
 // ErrClosed is wrapped by the [Refusal] of a request that came after

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -19,7 +20,8 @@ type State struct {
 	source *limits[sourceKey]
 
 	metrics *metrics
-	journal *journal // nil without a file
+	journal *journal     // nil without a file
+	shared  *sharedState // nil without others
 
 	closed atomic.Bool
 	users  atomic.Int64 // requests being served, and the owner until Close
@@ -37,8 +39,17 @@ type StateOptions struct {
 	// belongs to one State at a time. Default: they are kept in memory alone.
 	Path string
 
-	// Logger is told when the file cannot be written, and when it can be
-	// again. Default: nobody is.
+	// Shared is a memory of events and limits that other processes use as
+	// well. The State closes it in the end. It goes without a Path. Default:
+	// the State knows of nobody else.
+	Shared Shared
+
+	// OnError says what becomes of requests while Shared cannot be asked.
+	// Default: [OnErrorDeny].
+	OnError OnError
+
+	// Logger is told when the file cannot be written or Shared not be asked,
+	// and when that is over. Default: nobody is.
 	Logger *slog.Logger
 
 	// Now tells the time that TTLs and rates are counted in. Default:
@@ -58,6 +69,9 @@ func NewState(o StateOptions) *State {
 		ip:     newLimits[clientKey](now),
 		source: newLimits[sourceKey](now),
 	}
+	if o.Shared != nil {
+		s.shared = newSharedState(&o, s.seen)
+	}
 	s.metrics = newMetrics(s, o.Name)
 	s.users.Store(1)
 	return s
@@ -75,6 +89,9 @@ func OpenState(o StateOptions) (*State, error) {
 	s := NewState(o)
 	if o.Path == "" {
 		return s, nil
+	}
+	if o.Shared != nil {
+		return nil, errors.New("a State that is shared keeps no file of its own: leave out the path, or what is shared")
 	}
 	logger := o.Logger
 	if logger == nil {
@@ -138,6 +155,9 @@ func (s *State) leave() (last bool) {
 	}
 	s.ended.Do(func() {
 		s.journal.close()
+		if s.shared != nil {
+			s.shared.Close()
+		}
 		s.done = s.seen.close()
 	})
 	return true
@@ -168,6 +188,12 @@ type Stats struct {
 	PersistErrors int64
 	Persisting    bool
 
+	// SharedErrors is how many times the shared memory could not be asked, and
+	// SharedAway tells that the last time was one of them. SharedLost is how
+	// many claims were lost to another process while their event was processed.
+	SharedErrors, SharedLost int64
+	SharedAway               bool
+
 	// Resets is how many times an event had to be put into ristretto again.
 	Resets int64
 
@@ -189,6 +215,9 @@ func (s *State) Stats() Stats {
 	}
 	if j := s.journal; j != nil {
 		stats.PersistErrors, stats.Persisting = j.failures.Load(), !j.failing.Load()
+	}
+	if sh := s.shared; sh != nil {
+		stats.SharedErrors, stats.SharedLost, stats.SharedAway = sh.errors.Load(), sh.lost.Load(), sh.away.Load()
 	}
 	return stats
 }

@@ -1,0 +1,125 @@
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/manysends/caddy-webhooks/internal/redistest"
+)
+
+// newRedisCaddy is a Caddy with the module for Redis.
+func newRedisCaddy(t *testing.T, url string) *caddy {
+	t.Helper()
+	c := newCaddy(t)
+	c.build = redisBinary
+	c.env = []string{"REDIS_URL=" + url}
+	return c
+}
+
+// TestThreeCaddysShareARedis sends each event to three Caddys at once, while
+// one of them reloads. The application gets each once. A rate is theirs
+// together. While Redis is away they refuse what they cannot know, and they go
+// on when it is back.
+func TestThreeCaddysShareARedis(t *testing.T) {
+	const events = 200
+	server := redistest.Start(t, "--requirepass", "hunter2")
+	url := "redis://:hunter2@" + server.Addr
+	app := newSink(t, "")
+	var sites [3]string
+	var caddys [3]*caddy
+	receivers := githubReceiver("redis {env.REDIS_URL}\n\t\trate 1000/h burst 1000\n\t\tdedupe 72h")
+	for i := range caddys {
+		caddys[i], sites[i] = newRedisCaddy(t, url), freeAddress(t)
+		caddys[i].start(receiverCaddyfile(caddys[i].admin, sites[i], app.URL, receivers))
+	}
+	post := func(i, n int) received {
+		body := fmt.Sprintf(`{"n":%d}`, n)
+		return send(t, "http://"+sites[i], github(githubSecret, fmt.Sprintf("delivery-%d", n), body), []byte(body))
+	}
+	var processed, duplicates atomic.Int64
+	var wg sync.WaitGroup
+	for i := range caddys {
+		for worker := range 4 {
+			wg.Go(func() {
+				for n := worker; n < events; n += 4 {
+					switch got := post(i, n); {
+					case got.status != http.StatusOK:
+						t.Errorf("event %d was answered %d by Caddy %d", n, got.status, i)
+					case got.duplicate:
+						duplicates.Add(1)
+					default:
+						processed.Add(1)
+					}
+				}
+			})
+		}
+	}
+	wg.Go(func() {
+		for n := range 3 {
+			settings := strings.Replace(receivers, "dedupe 72h", fmt.Sprintf("dedupe %dh", 73+n), 1)
+			if out, err := caddys[0].reload(receiverCaddyfile(caddys[0].admin, sites[0], app.URL, settings)); err != nil {
+				t.Errorf("reload: %v\n%s", err, out)
+			}
+		}
+	})
+	wg.Wait()
+	if got := len(app.deliveries()); got != events || processed.Load() != events || duplicates.Load() != 2*events {
+		t.Errorf("the application got %d requests, %d were answered as processed and %d as duplicates: want %d, %d and %d",
+			got, processed.Load(), duplicates.Load(), events, events, 2*events)
+	}
+
+	// The budget that is left is one: about 400 of the 1000.
+	left := 0
+	for n := events; n < events+600; n++ {
+		if post(n%3, n).status == http.StatusTooManyRequests {
+			break
+		}
+		left++
+	}
+	if left < 400 || left > 500 {
+		t.Errorf("%d more requests were let through, want about 400", left)
+	}
+	app2 := newSink(t, "")
+	receivers = githubReceiver("redis {env.REDIS_URL}\n\t\tname others")
+	receivers = strings.Replace(receivers, "\t\tname hooks\n", "", 1)
+	for i, c := range caddys {
+		if out, err := c.reload(receiverCaddyfile(c.admin, sites[i], app2.URL, receivers)); err != nil {
+			t.Fatalf("reload: %v\n%s", err, out)
+		}
+	}
+	if got := post(0, 1); got.status != http.StatusOK || got.duplicate {
+		t.Errorf("an event that another receiver has seen: %d, duplicate %t", got.status, got.duplicate)
+	}
+	server.Kill()
+	if got := post(1, 2); got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
+		t.Errorf("without Redis the answer is %d with Retry-After %q, want 503", got.status, got.header.Get("Retry-After"))
+	}
+	// Neither validating nor loading a configuration needs it.
+	if out, err := caddys[1].validate(receiverCaddyfile(caddys[1].admin, sites[1], app2.URL, receivers)); err != nil {
+		t.Errorf("validate: %v\n%s", err, out)
+	}
+	if out, err := caddys[1].reload(receiverCaddyfile(caddys[1].admin, sites[1], app2.URL, strings.Replace(receivers, "name others", "name more", 1))); err != nil {
+		t.Errorf("reload: %v\n%s", err, out)
+	}
+	server.Run(t)
+	waitFor(t, "Redis to be asked again", func() bool { return post(1, 3).status == http.StatusOK })
+	for i, c := range caddys {
+		c.stop()
+		if strings.Contains(c.out.String(), "hunter2") {
+			t.Errorf("the password of Redis is in the log of Caddy %d", i)
+		}
+	}
+}
+
+// Without the module, the word says how to get it.
+func TestRedisIsNotInTheReadyMadeCaddy(t *testing.T) {
+	c := newCaddy(t)
+	out, err := c.validate(receiverCaddyfile(c.admin, freeAddress(t), "localhost:1", githubReceiver("redis {env.REDIS_URL}")))
+	if want := "build Caddy with github.com/manysends/caddy-webhooks/caddymodule/redis as well"; err == nil || !strings.Contains(out, want) {
+		t.Errorf("validate: %v, which must say %q:\n%s", err, want, out)
+	}
+}

@@ -1,0 +1,13 @@
+// Command rediscaddy is the ready-made Caddy with the module for Redis as well,
+// as tests run it.
+package main
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/manysends/caddy-webhooks/caddymodule"
+	_ "github.com/manysends/caddy-webhooks/caddymodule/redis"
+)
+
+func main() { caddycmd.Main() }

@@ -1,0 +1,106 @@
+package redisseen
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// The defaults of [Options].
+const (
+	DefaultPrefix  = "webhooks"
+	DefaultTimeout = time.Second
+	DefaultLease   = 15 * time.Second
+)
+
+// Options are the options of [Open]. URL must be set.
+type Options struct {
+	// URL says where Redis is: redis://user:password@host:6379/0, or with
+	// rediss for TLS, or unix:///path/to/redis.sock. Further nodes of a cluster
+	// follow as ?addr=host2:6379&addr=…; with ?master_set=name the hosts are
+	// Sentinels, whose own user and password, if they have one, are
+	// sentinel_username and sentinel_password.
+	URL string
+
+	// Prefix begins all keys, so that programs can share a Redis. It must not
+	// have braces. Default: [DefaultPrefix].
+	Prefix string
+
+	// Name is the receiver. Those of one name know the same.
+	Name string
+
+	// Timeout is how long Redis may take to answer, and to be connected to.
+	// Default: [DefaultTimeout].
+	Timeout time.Duration
+
+	// Lease is how long the events of a process that is gone stay claimed.
+	// Default: [DefaultLease].
+	Lease time.Duration
+
+	// Random makes the tokens of claims. Default: that of crypto/rand.
+	Random io.Reader
+}
+
+// Validate says what is wrong with the options. The error holds nothing of the
+// URL, which may have a password.
+func (o Options) Validate() error {
+	_, err := o.resolve()
+	return err
+}
+
+var errURL = errors.New("the URL of Redis cannot be understood: write redis://user:password@host:6379/0, or rediss:// for TLS, with special characters of the password percent-encoded")
+
+// resolve fills in the defaults and makes the options of the client.
+func (o *Options) resolve() (client rueidis.ClientOption, err error) {
+	if o.Prefix == "" {
+		o.Prefix = DefaultPrefix
+	}
+	if strings.ContainsAny(o.Prefix, "{}") {
+		return client, fmt.Errorf("the prefix %q of the keys has braces, which would change where a cluster keeps them: leave them out", o.Prefix)
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Lease <= 0 {
+		o.Lease = DefaultLease
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Opaque != "" || u.Host == "" && u.Scheme != "unix" {
+		return client, errURL
+	}
+	if client, err = rueidis.ParseURL(o.URL); err != nil {
+		return client, errURL
+	}
+	// What is read is either in the near set already or must be asked for.
+	client.DisableCache = true
+	// A command that may have been carried out is repeated here or not at all.
+	client.DisableRetry = true
+	client.Dialer.Timeout = o.Timeout
+	client.ConnWriteTimeout = 2 * o.Timeout
+	if client.ClientName == "" {
+		client.ClientName = "caddy-webhooks"
+	}
+	if client.Sentinel.MasterSet != "" {
+		q := u.Query()
+		client.Sentinel.Dialer = client.Dialer
+		client.Sentinel.Username, client.Sentinel.Password = q.Get("sentinel_username"), q.Get("sentinel_password")
+		client.Sentinel.TopologyRefreshInterval = 5 * time.Second
+		if client.TLSConfig != nil {
+			client.Sentinel.TLSConfig = client.TLSConfig.Clone()
+		}
+	}
+	if client.TLSConfig != nil {
+		client.TLSConfig.MinVersion = tls.VersionTLS12
+	}
+	return client, nil
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package redisseen_test
+
+const raceDetector = true
