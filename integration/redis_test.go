@@ -36,9 +36,20 @@ func TestThreeCaddysShareARedis(t *testing.T) {
 		caddys[i], sites[i] = newRedisCaddy(t, url), freeAddress(t)
 		caddys[i].start(receiverCaddyfile(caddys[i].admin, sites[i], app.URL, receivers))
 	}
-	post := func(i, n int) received {
+	// A Caddy that reloads closes a few connections whose requests it has not
+	// taken, or has: then they are sent again, as a provider does.
+	var again atomic.Int64
+	post := func(i, n int) (got received) {
 		body := fmt.Sprintf(`{"n":%d}`, n)
-		return send(t, "http://"+sites[i], github(githubSecret, fmt.Sprintf("delivery-%d", n), body), []byte(body))
+		for range 20 {
+			var err error
+			if got, err = trySend(t, "http://"+sites[i], github(githubSecret, fmt.Sprintf("delivery-%d", n), body), []byte(body)); err == nil {
+				return got
+			}
+			again.Add(1)
+		}
+		t.Errorf("event %d was not answered by Caddy %d, 20 times", n, i)
+		return got
 	}
 	var processed, duplicates atomic.Int64
 	var wg sync.WaitGroup
@@ -67,9 +78,9 @@ func TestThreeCaddysShareARedis(t *testing.T) {
 		}
 	})
 	wg.Wait()
-	if got := len(app.deliveries()); got != events || processed.Load() != events || duplicates.Load() != 2*events {
-		t.Errorf("the application got %d requests, %d were answered as processed and %d as duplicates: want %d, %d and %d",
-			got, processed.Load(), duplicates.Load(), events, events, 2*events)
+	if got := len(app.deliveries()); got != events || processed.Load()+duplicates.Load() != 3*events || events-processed.Load() > again.Load() {
+		t.Errorf("the application got %d requests, %d were answered as processed and %d as duplicates, %d sent again: want %d, %d and %d",
+			got, processed.Load(), duplicates.Load(), again.Load(), events, events, 2*events)
 	}
 
 	// The budget that is left is one: about 400 of the 1000.
@@ -80,7 +91,7 @@ func TestThreeCaddysShareARedis(t *testing.T) {
 		}
 		left++
 	}
-	if left < 400 || left > 500 {
+	if sent := int(again.Load()); left < 400-sent || left > 500 {
 		t.Errorf("%d more requests were let through, want about 400", left)
 	}
 	app2 := newSink(t, "")
