@@ -47,8 +47,10 @@ type counterStatements struct {
 func (c *counterStatements) list() prepared {
 	return prepared{
 		{&c.add, addCounter},
-		{&c.purge, `DELETE FROM counters WHERE step = ?1 AND start < ?2 AND start <= coalesce(
-			(SELECT start FROM counters WHERE step = ?1 ORDER BY start LIMIT 1 OFFSET ?3), ?2)`},
+		// There is one bound, since of two SQLite looks up by the first alone, and
+		// went through all old counters in every step.
+		{&c.purge, `DELETE FROM counters WHERE step = ?1 AND start < min(?2, coalesce(
+			(SELECT start FROM counters WHERE step = ?1 ORDER BY start LIMIT 1 OFFSET ?3) + 1, ?2))`},
 	}
 }
 
