@@ -190,9 +190,11 @@ func take[C any](ctx context.Context, s *Store, from <-chan C) (C, error) {
 	}
 }
 
+func (s *Store) failed(doing string, err error) error { return failed(s.path, doing, err) }
+
 // failed names the file in an error of SQLite, says what was being done, and
 // wraps [sender.ErrStoreFull] where that is the cause. Nil stays nil.
-func (s *Store) failed(doing string, err error) error {
+func failed(path, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -205,5 +207,5 @@ func (s *Store) failed(doing string, err error) error {
 	case sqlite.ResultBusy:
 		err = fmt.Errorf("another program has locked it: end that program: %w", err)
 	}
-	return fmt.Errorf("store %s: %s: %w", s.path, doing, err)
+	return fmt.Errorf("store %s: %s: %w", path, doing, err)
 }

@@ -40,6 +40,9 @@ type writer struct {
 	setMark                 *sqlite.Stmt
 }
 
+// lastSeq is the greatest number that an event ever had.
+const lastSeq = `SELECT max((SELECT value FROM marks WHERE name = 'last_seq'), (SELECT coalesce(max(seq), 0) FROM events))`
+
 // openWriter opens the file, makes or migrates its schema, checks it, and
 // reads what is kept in memory.
 func openWriter(path string) (_ *writer, err error) {
@@ -75,7 +78,7 @@ func openWriter(path string) (_ *writer, err error) {
 	if w.lowWater, err = number(conn, "SELECT value FROM marks WHERE name = 'low_water'"); err != nil {
 		return nil, err
 	}
-	last, err := number(conn, "SELECT max((SELECT value FROM marks WHERE name = 'last_seq'), (SELECT coalesce(max(seq), 0) FROM events))")
+	last, err := number(conn, lastSeq)
 	if err != nil {
 		return nil, err
 	}
