@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"fmt"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -102,7 +104,7 @@ func (a *App) parseStore(d *caddyfile.Dispenser) error {
 	}
 	name := d.Val()
 	if _, err := caddy.GetModule("webhooks.stores." + name); err != nil {
-		return d.Errf("store %q is unknown: use sqlite, or build Caddy with the module webhooks.stores.%s", name, name)
+		return d.Err(unknownStore(name))
 	}
 	unmarshaler, err := caddyfile.UnmarshalModule(d, "webhooks.stores."+name)
 	if err != nil {
@@ -110,6 +112,14 @@ func (a *App) parseStore(d *caddyfile.Dispenser) error {
 	}
 	a.StoreRaw = caddyconfig.JSONModuleObject(unmarshaler, "module", name, nil)
 	return nil
+}
+
+// unknownStore says what to do about a store that no module is there for.
+func unknownStore(name string) string {
+	if name == "postgres" {
+		return "the store postgres is not built in: build Caddy with github.com/manysends/caddy-webhooks/caddymodule/postgres as well"
+	}
+	return fmt.Sprintf("store %q is unknown: use sqlite, or build Caddy with the module webhooks.stores.%s", name, name)
 }
 
 func parseEventTypes(d *caddyfile.Dispenser, types *[]webhook.EventType) error {

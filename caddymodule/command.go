@@ -29,6 +29,7 @@ the default address. What they print is for people, with --json for programs.`,
 			for _, child := range []*cobra.Command{
 				doctorCommand(),
 				listenCommand(),
+				migrateCommand(),
 				secretCommand(),
 				signCommand(),
 				verifyCommand(),

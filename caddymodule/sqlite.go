@@ -60,6 +60,15 @@ func (s *SQLite) Open(_ context.Context, log *slog.Logger) (sender.Store, error)
 	return store, nil
 }
 
+// OpenSource opens the file at a path to copy the store in it.
+func (*SQLite) OpenSource(_ context.Context, path string) (sender.CopySource, error) {
+	source, err := sqlitestore.OpenSource(path)
+	if err != nil {
+		return nil, err
+	}
+	return source, nil
+}
+
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
 //
 //	sqlite [<path>]
@@ -79,6 +88,7 @@ func (s *SQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Interface guards
 var (
 	_ StoreModule           = (*SQLite)(nil)
+	_ CopySourceModule      = (*SQLite)(nil)
 	_ caddy.Provisioner     = (*SQLite)(nil)
 	_ caddyfile.Unmarshaler = (*SQLite)(nil)
 )
