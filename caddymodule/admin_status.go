@@ -16,11 +16,12 @@ type adminOverview struct {
 	// Version is that of this module.
 	Version string `json:"version"`
 
-	// Running tells that there is a sender, of which Store, Backlog and
+	// Running tells that there is a sender, of which Store, Backlog, Outbox and
 	// Endpoints are.
 	Running   bool                 `json:"running"`
 	Store     *adminStore          `json:"store,omitempty"`
 	Backlog   adminBacklog         `json:"backlog"`
+	Outbox    *sender.OutboxCount  `json:"outbox,omitempty"`
 	Endpoints map[sender.State]int `json:"endpoints"`
 
 	Receivers []adminReceiver `json:"receivers"`
@@ -90,6 +91,7 @@ func (o *adminOverview) describe(r *http.Request, app *App) error {
 	o.Running = true
 	o.Store = &adminStore{Module: app.store.CaddyModule().ID.Name(), Size: overview.StoreSize}
 	o.Backlog = adminBacklog{Pending: overview.Pending, Oldest: overview.Oldest.Seconds()}
+	o.Outbox = overview.Outbox
 	o.Endpoints = overview.Endpoints
 	return nil
 }

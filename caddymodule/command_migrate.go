@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -130,6 +131,11 @@ func openTarget(ctx context.Context, text string) (sender.CopyTarget, error) {
 // storeModule finds the module of a store, and where the store is: all of the
 // text when that is a URL.
 func storeModule(flag, text string) (caddy.Module, string, error) {
+	if u, err := url.Parse(text); err == nil {
+		if _, has := u.User.Password(); has {
+			return nil, "", newMisuse("--%s has a password, which everybody on this machine can see: put the URL into the environment, and write {env.DATABASE_URL}", flag)
+		}
+	}
 	text, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
 	if err != nil {
 		return nil, "", newMisuse("--%s: %w", flag, err)

@@ -32,6 +32,10 @@ type metrics struct {
 	// is set before the metrics are first collected, or nil.
 	backlog func() []backlogSample
 
+	// outbox counts what is in the outbox, in the same way; nil when there is
+	// none.
+	outbox func() *OutboxCount
+
 	acceptedTotal   prometheus.Counter
 	refusedTotal    *prometheus.CounterVec
 	deliveriesTotal *prometheus.CounterVec

@@ -51,6 +51,7 @@ func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	to <- backlogDesc
 	to <- backlogAgeDesc
 	to <- stateDesc
+	to <- outboxDesc
 }
 
 // Collect implements [prometheus.Collector].
@@ -59,6 +60,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	m.collectBacklog(to)
+	m.collectOutbox(to)
 	for _, c := range m.collectors() {
 		c.Collect(to)
 	}

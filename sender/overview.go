@@ -26,6 +26,10 @@ type Overview struct {
 	// Endpoints are how many endpoints there are in each state. All states are
 	// in it.
 	Endpoints map[State]int
+
+	// Outbox is what is in the outbox; nil when the store has none, or cannot
+	// tell.
+	Outbox *OutboxCount
 }
 
 // Overview looks at all endpoints of all tenants. Errors are the store's.
@@ -43,6 +47,7 @@ func (s *Sender) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
+	o.Outbox = s.countOutbox(ctx)
 	now := s.clock.Now()
 	for i := range page.Endpoints {
 		e := &page.Endpoints[i]

@@ -70,6 +70,8 @@ type Sender struct {
 
 	replays replays
 
+	draining sync.Once // begins to drain the outbox
+
 	lifecycle sync.Mutex // held by Start, and by Stop while it waits; taken before mu
 	closing   sync.Once
 	closeErr  error
@@ -133,6 +135,7 @@ func New(cfg Config, store Store, o Options) (*Sender, error) {
 	s.background, s.stopBackground = context.WithCancel(context.Background())
 	s.metrics = newMetrics()
 	s.metrics.backlog = s.backlogSamples
+	s.metrics.outbox = func() *OutboxCount { return s.countOutbox(s.background) }
 	s.puts.init()
 	s.settling.init()
 	s.unhealthy.init()
@@ -330,6 +333,7 @@ func (s *Sender) Start(ctx context.Context) error {
 		l.start()
 	}
 	s.resumeReplays()
+	s.drainOutbox()
 	return nil
 }
 

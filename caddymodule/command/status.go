@@ -40,6 +40,9 @@ type statusAnswer struct {
 		Pending int64
 		Oldest  float64 `json:"oldest_seconds"`
 	}
+	Outbox *struct {
+		Waiting, Invalid int64
+	}
 	Endpoints map[string]int64
 	Receivers []receiverStatus
 }
@@ -94,6 +97,14 @@ func (c *call) showStatus(s *statusAnswer) {
 			}
 		}
 		f.add("Backlog", backlog)
+	}
+	if s.Outbox != nil {
+		outbox := count(s.Outbox.Waiting, "event waits", "events wait")
+		if s.Outbox.Invalid > 0 {
+			f.addColoured("Outbox", outbox+", "+number(int(s.Outbox.Invalid))+" cannot be published", yellow)
+		} else {
+			f.add("Outbox", outbox)
+		}
 	}
 	if s.Running {
 		f.add("Endpoints", byState(s.Endpoints))
