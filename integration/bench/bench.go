@@ -24,6 +24,8 @@ type options struct {
 	backlog     int
 	dir         string
 	profile     string
+	caddy       string // a program that is there already
+	against     string // one to compare it with
 }
 
 // bench measures.
@@ -35,7 +37,6 @@ type bench struct {
 	load, sink, bare *load.Worker
 	sinkAddress      string
 	runs             uint16
-	profiled         int // events that were delivered while profiles were taken
 }
 
 // row is something that can be measured.

@@ -152,10 +152,18 @@ func (o *outcome) speed(c *Case, m *burst) {
 	o.costs(c, m)
 }
 
-// costs adds the processor time of each process.
+// cost names the processor time of the process that is measured, and of another.
+const cost = "CPU s per 1,000"
+
+// costs adds the processor time of each process. The first one is the one that
+// is measured.
 func (o *outcome) costs(c *Case, m *burst) {
 	for i, w := range m.watched {
-		c.add("CPU s per 1,000: "+w.name, o.processors[i]/float64(max(o.account.Distinct, 1))*1000)
+		name := cost
+		if i > 0 {
+			name += ": " + w.name
+		}
+		c.add(name, o.processors[i]/float64(max(o.account.Distinct, 1))*1000)
 	}
 }
 

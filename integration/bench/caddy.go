@@ -29,16 +29,19 @@ type caddy struct {
 // thousand endpoints reads a large Caddyfile first.
 const startPatience = 3 * time.Minute
 
-// newCaddy prepares a Caddy. Stop it.
-func (b *bench) newCaddy(ctx context.Context, name string, env ...string) (*caddy, error) {
-	p := withModule
-	if b.options.profile != "" {
-		p = profiled
+// built is the program that is measured.
+func (b *bench) built(ctx context.Context) (string, error) {
+	switch {
+	case b.options.caddy != "":
+		return b.options.caddy, nil
+	case b.options.profile != "":
+		return b.build(ctx, profiled)
 	}
-	path, err := b.build(ctx, p)
-	if err != nil {
-		return nil, err
-	}
+	return b.build(ctx, withModule)
+}
+
+// newCaddy prepares a Caddy that runs a program. Remove it.
+func (b *bench) newCaddy(ctx context.Context, path, name string, env ...string) (*caddy, error) {
 	home, err := os.MkdirTemp(b.scratch, name+"-")
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -91,6 +92,8 @@ func parse(args []string) (*flags, error) {
 	set.IntVar(&f.connections, "connections", 64, "how many connections make load")
 	set.IntVar(&f.backlog, "backlog", 1_000_000, "how many deliveries wait at most in the row backlog")
 	set.StringVar(&f.dir, "dir", "", "a folder on the disk that is to be measured (default: that for temporary files)")
+	set.StringVar(&f.caddy, "caddy", "", "a Caddy that is built already, to be measured instead of this checkout's")
+	set.StringVar(&f.against, "against", "", "another Caddy that takes turns with it in the rows publish and receive")
 	set.StringVar(&f.json, "json", "", "a file for all values as JSON")
 	set.StringVar(&f.profile, "profile", "", "a folder for profiles of Caddy in the rows publish and receive; figures are slower then")
 	if err := set.Parse(args); err != nil {
@@ -104,6 +107,15 @@ func parse(args []string) (*flags, error) {
 	}
 	if *rows != "" {
 		f.rows = strings.Split(*rows, ",")
+	}
+	for _, path := range []*string{&f.caddy, &f.against} {
+		if *path == "" {
+			continue
+		}
+		var err error
+		if *path, err = filepath.Abs(*path); err != nil {
+			return nil, err
+		}
 	}
 	_, err := chosen(f.rows)
 	return f, err

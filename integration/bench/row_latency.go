@@ -10,7 +10,7 @@ import (
 // rowLatency is how long an event takes from the time it is to be published at
 // until it has arrived, when there are few of them.
 func (b *bench) rowLatency(ctx context.Context, r *Result) (err error) {
-	c, err := b.senderTo(ctx, "latency", b.sinkEndpoint())
+	c, err := b.startSender(ctx, "latency", b.sinkEndpoint())
 	if err != nil {
 		return err
 	}

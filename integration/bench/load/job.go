@@ -64,6 +64,10 @@ type Job struct {
 	// Tenants is how many tenants take turns; with 0 events have no tenant.
 	Tenants int `json:"tenants,omitempty"`
 
+	// Timeless leaves the times out of the IDs, so that another job with the same
+	// Run sends the very same events.
+	Timeless bool `json:"timeless,omitempty"`
+
 	// Secret signs, for Signed and Bare.
 	Secret string `json:"secret,omitempty"`
 }
@@ -210,7 +214,11 @@ func (r *run) connection(ctx context.Context, s sender) {
 			own.First = m.At
 		}
 		own.Sent += int(batch)
-		status, err := s.send(ctx, m)
+		id := m
+		if r.job.Timeless {
+			id.At = 0
+		}
+		status, err := s.send(ctx, id)
 		if err == nil && status >= 200 && status < 300 {
 			own.Last = Now()
 			own.Answers.Add(time.Duration(own.Last - m.At))
