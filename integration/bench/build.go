@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// program is a Caddy that can be built.
+type program struct {
+	name    string
+	imports []string
+	setup   string // what main does first
+}
+
+const module = "github.com/manysends/caddy-webhooks"
+
+var (
+	withModule = program{name: "caddy", imports: []string{module + "/caddymodule"}}
+	withRedis  = program{name: "caddy-redis", imports: []string{module + "/caddymodule", module + "/caddymodule/redis"}}
+	stock      = program{name: "caddy-stock"}
+	// profiled notes who waits for whom as well.
+	profiled = program{
+		name: "caddy-profiled", imports: []string{module + "/caddymodule"},
+		setup: "runtime.SetMutexProfileFraction(10)\n\truntime.SetBlockProfileRate(10_000)\n\t",
+	}
+)
+
+// source is the program's main file.
+func (p program) source() string {
+	var imports strings.Builder
+	if p.setup != "" {
+		imports.WriteString("\t\"runtime\"\n\n")
+	}
+	imports.WriteString("\tcaddycmd \"github.com/caddyserver/caddy/v2/cmd\"\n\t_ \"github.com/caddyserver/caddy/v2/modules/standard\"\n")
+	for _, path := range p.imports {
+		fmt.Fprintf(&imports, "\t_ %q\n", path)
+	}
+	return fmt.Sprintf("package main\n\nimport (\n%s)\n\nfunc main() {\n\t%scaddycmd.Main()\n}\n", imports.String(), p.setup)
+}
+
+// build builds a program with the flags of releases, in a folder, unless it is
+// there, and returns its path.
+func (b *bench) build(ctx context.Context, p program) (string, error) {
+	path := filepath.Join(b.scratch, p.name)
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return "", err
+	}
+	source := path + ".go"
+	if err := os.WriteFile(source, []byte(p.source()), 0o600); err != nil {
+		return "", err
+	}
+	b.say("building %s", p.name)
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx", "-trimpath", "-ldflags", "-s -w", "-o", path, source)
+	if p.setup != "" { // profiles need the tables
+		cmd.Args = []string{"go", "build", "-tags", "nobadger,nomysql,nopgx", "-trimpath", "-o", path, source}
+	}
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", p.name, err, out)
+	}
+	return path, nil
+}
+
+// moduleRoot is the folder of the checkout.
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		return "", fmt.Errorf("finding %s: %w: run this in a checkout of it", module, err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}

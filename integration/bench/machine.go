@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Machine is what the figures depend on.
+type Machine struct {
+	Cores     int     `json:"cores"`
+	Processor string  `json:"processor"`
+	MemoryGiB float64 `json:"memory_gib"`
+	Kernel    string  `json:"kernel"`
+	Go        string  `json:"go"`
+	Commit    string  `json:"commit,omitempty"`
+
+	// SyncMedian and SyncWorst are the median and the longest of some writes of
+	// 8 KiB to the disk, each with an fsync.
+	SyncMedian time.Duration `json:"sync_median_ns"`
+	SyncWorst  time.Duration `json:"sync_worst_ns"`
+
+	Date time.Time `json:"date"`
+}
+
+// machine looks at this machine and its disk.
+func machine(dir string) (Machine, error) {
+	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), Date: time.Now().UTC().Truncate(time.Second)}
+	m.Processor = fieldOf("/proc/cpuinfo", "model name")
+	m.Kernel = firstLine("/proc/sys/kernel/osrelease")
+	var kilobytes float64
+	if _, err := fmt.Sscanf(fieldOf("/proc/meminfo", "MemTotal"), "%g kB", &kilobytes); err == nil {
+		m.MemoryGiB = kilobytes / (1 << 20)
+	}
+	var err error
+	m.SyncMedian, m.SyncWorst, err = measureSync(dir)
+	return m, err
+}
+
+// measureSync writes and syncs, as a store does.
+func measureSync(dir string) (median, worst time.Duration, err error) {
+	const times = 300
+	file, err := os.Create(filepath.Join(dir, "sync"))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	block := make([]byte, 8<<10)
+	var took []time.Duration
+	for range times {
+		began := time.Now()
+		if _, err := file.Write(block); err != nil {
+			return 0, 0, err
+		}
+		if err := file.Sync(); err != nil {
+			return 0, 0, err
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	return took[times/2], took[times-1], nil
+}
+
+func (m Machine) String() string {
+	return fmt.Sprintf("%d cores (%s), %.0f GiB, Linux %s, %s, fsync of 8 KiB %d µs (median; worst %d µs), %s",
+		m.Cores, m.Processor, m.MemoryGiB, m.Kernel, m.Go, m.SyncMedian.Microseconds(), m.SyncWorst.Microseconds(), m.Date.Format(time.RFC3339))
+}
+
+// fieldOf is the value of the first line of a file of /proc that has a name.
+func fieldOf(file, name string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+func firstLine(file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return line
+}
