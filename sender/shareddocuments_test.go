@@ -293,16 +293,14 @@ func TestReachedElsewhere(t *testing.T) {
 			b.state(id, sender.StateActive)
 			days := func(n int, what string, done func() bool) bool {
 				end := f.clock.Now().Add(time.Duration(n) * 24 * time.Hour)
-				for n := 0; f.clock.Now().Before(end); n++ {
+				for f.clock.Now().Before(end) {
 					if done() {
 						return true
 					}
-					f.clock.advance(5 * time.Minute)
-					if n%3 == 0 {
-						event := what + f.clock.Now().Format("20060102T150405")
-						a.publish(event + "-at-A")
-						b.publish(event + "-at-B")
-					}
+					f.clock.advance(15 * time.Minute)
+					event := what + f.clock.Now().Format("20060102T150405")
+					a.publish(event + "-at-A")
+					b.publish(event + "-at-B")
 					f.agree()
 					until(t, "attempts have ended", func() bool {
 						for _, i := range f.others(nil) {
@@ -323,10 +321,11 @@ func TestReachedElsewhere(t *testing.T) {
 				}
 				return false
 			}
-			if days(4, "up-", disabled) {
+			if days(2, "up-", disabled) {
 				t.Fatal("it was given up, and one instance reaches it")
 			}
-			if info, err := b.Endpoint(t.Context(), "", id); err != nil || f.clock.Now().Sub(info.LastSuccessAt) > time.Hour {
+			info, err := b.Endpoint(t.Context(), "", id)
+			if err != nil || ordering == "" && f.clock.Now().Sub(info.LastSuccessAt) > time.Hour {
 				t.Errorf("the one that cannot reach it knows of a success at %s, and it is %s (%v)", info.LastSuccessAt, f.clock.Now(), err)
 			}
 			down.Store(true)

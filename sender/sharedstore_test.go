@@ -172,6 +172,9 @@ func (c *commonStore) letThrough(all bool, members ...*member) {
 		m.silent = false
 		if all {
 			m.changes = []sender.Change{{Kind: sender.ChangeAll}}
+			if m.lost {
+				m.changes[0].Kind = sender.ChangeLost
+			}
 		}
 		m.wake()
 	}
