@@ -87,7 +87,7 @@ func parse(args []string) (*flags, error) {
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rows := set.String("rows", "", "the rows to measure, separated by commas: "+strings.Join(rowNames(), ", "))
 	set.IntVar(&f.rounds, "rounds", 5, "how often each case is measured")
-	set.DurationVar(&f.duration, "duration", 3*time.Second, "how long load is made in each round")
+	set.DurationVar(&f.duration, "duration", 2*time.Second, "how long load is made in each round")
 	set.IntVar(&f.payload, "payload", 1024, "the size of an event's data in bytes")
 	set.IntVar(&f.connections, "connections", 64, "how many connections make load")
 	set.IntVar(&f.backlog, "backlog", 1_000_000, "how many deliveries wait at most in the row backlog")
@@ -146,6 +146,9 @@ func measureAll(ctx context.Context, f *flags, out io.Writer) (report *Report, e
 		}
 		report.Results = append(report.Results, r)
 		fmt.Fprintf(out, "\n%s (%.0f s)\n%s", r.Title, r.Took.Seconds(), r.plainTable())
+		for _, g := range r.Profile {
+			fmt.Fprintf(out, "  %8.2f µs  %s\n", g.Microseconds, g.Name)
+		}
 		for _, fault := range r.Faults {
 			fmt.Fprintf(out, "  FAULT: %s\n", fault)
 		}

@@ -45,6 +45,10 @@ type Result struct {
 	// Faults are events lost or delivered twice, and whatever else must not be.
 	Faults []string `json:"faults,omitempty"`
 
+	// Profile is where the processor time of each event went, in µs, if profiles
+	// were taken.
+	Profile []Group `json:"profile,omitempty"`
+
 	Took time.Duration `json:"took_ns"`
 }
 
