@@ -67,6 +67,10 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("webhooks takes no argument, found %q: put its settings into a block", d.Val())
 	}
+	ids := make(map[string]bool, len(a.Endpoints))
+	for i := range a.Endpoints {
+		ids[a.Endpoints[i].ID] = true
+	}
 	return eachSetting(d, func(word string) error {
 		switch word {
 		case "store":
@@ -92,7 +96,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "egress":
 			return parseEgress(d, &a.Egress)
 		case "endpoint":
-			return a.parseEndpoint(d)
+			return a.parseEndpoint(d, ids)
 		}
 		return unknownWord(d, "webhooks", "store", "event_types", "retry", "timeout", "retention", "disable_after", "max_backlog", "max_size", "memory", "encryption_key", "egress", "endpoint")
 	}, "endpoint")
@@ -161,7 +165,9 @@ func parseEgress(d *caddyfile.Dispenser, e *sender.Egress) error {
 	}, "allow")
 }
 
-func (a *App) parseEndpoint(d *caddyfile.Dispenser) error {
+// parseEndpoint reads an endpoint, whose ID must not be among those of the
+// others.
+func (a *App) parseEndpoint(d *caddyfile.Dispenser, ids map[string]bool) error {
 	var e sender.Endpoint
 	if !d.Args(&e.ID, &e.URL) {
 		return d.Err("endpoint needs an id and a URL: write: endpoint crm https://crm.example.com/hooks")
@@ -172,11 +178,10 @@ func (a *App) parseEndpoint(d *caddyfile.Dispenser) error {
 	if err := notEmpty(d, "endpoint", e.ID, e.URL); err != nil {
 		return err
 	}
-	for _, other := range a.Endpoints {
-		if other.ID == e.ID {
-			return d.Errf("endpoint %s stands twice: rename one", e.ID)
-		}
+	if ids[e.ID] {
+		return d.Errf("endpoint %s stands twice: rename one", e.ID)
 	}
+	ids[e.ID] = true
 	if err := eachSetting(d, func(word string) error { return parseEndpointWord(d, &e, word) }, "header"); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +30,6 @@ type options struct {
 // bench measures.
 type bench struct {
 	options options
-	out     io.Writer
 	scratch string // a folder on the disk that is measured
 
 	load, sink, bare *load.Worker
@@ -44,8 +42,9 @@ type row struct {
 	name    string
 	title   string
 	says    string
-	axis    string
-	asked   bool // only when it is named
+	axis    string   // what grows, if the row is about growth
+	bars    []string // measures that are drawn as bars: one, and one of cost
+	asked   bool     // only when it is named
 	measure func(*bench, context.Context, *Result) error
 }
 
@@ -110,6 +109,17 @@ func chosen(names []string) (list []row, err error) {
 		}
 	}
 	return list, nil
+}
+
+// rowOf is the row of a name; one that was measured by another version of this
+// program may be unknown, and has nothing but its name.
+func rowOf(name string) row {
+	for _, w := range allRows() {
+		if w.name == name {
+			return w
+		}
+	}
+	return row{name: name}
 }
 
 func rowNames() (names []string) {

@@ -46,7 +46,7 @@ func command(ctx context.Context, args []string, in io.Reader, out io.Writer) in
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	report, err := measureAll(ctx, f, out)
+	report, err := f.report(ctx, out)
 	if report != nil {
 		err = errors.Join(err, f.write(report, out))
 	}
@@ -64,6 +64,7 @@ func command(ctx context.Context, args []string, in io.Reader, out io.Writer) in
 // Report is everything that a run has found.
 type Report struct {
 	Machine Machine   `json:"machine"`
+	Rounds  string    `json:"rounds"`
 	Results []*Result `json:"results"`
 }
 
@@ -79,7 +80,11 @@ func (r *Report) faults() (list []string) {
 // flags are the command line.
 type flags struct {
 	options
-	json string
+	read     string
+	json     string
+	svg      string
+	document string
+	markdown bool
 }
 
 func parse(args []string) (*flags, error) {
@@ -87,7 +92,7 @@ func parse(args []string) (*flags, error) {
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rows := set.String("rows", "", "the rows to measure, separated by commas: "+strings.Join(rowNames(), ", "))
 	set.IntVar(&f.rounds, "rounds", 5, "how often each case is measured")
-	set.DurationVar(&f.duration, "duration", 3*time.Second, "how long load is made in each round")
+	set.DurationVar(&f.duration, "duration", 2*time.Second, "how long load is made in each round")
 	set.IntVar(&f.payload, "payload", 1024, "the size of an event's data in bytes")
 	set.IntVar(&f.connections, "connections", 64, "how many connections make load")
 	set.IntVar(&f.backlog, "backlog", 1_000_000, "how many deliveries wait at most in the row backlog")
@@ -95,6 +100,10 @@ func parse(args []string) (*flags, error) {
 	set.StringVar(&f.caddy, "caddy", "", "a Caddy that is built already, to be measured instead of this checkout's")
 	set.StringVar(&f.against, "against", "", "another Caddy that takes turns with it in the rows publish and receive")
 	set.StringVar(&f.json, "json", "", "a file for all values as JSON")
+	set.StringVar(&f.read, "read", "", "a file that -json has written, to be shown instead of measuring")
+	set.StringVar(&f.svg, "svg", "", "a folder for pictures")
+	set.StringVar(&f.document, "write", "", "a document whose tables and pictures (with -svg) are replaced by what was measured, such as docs/performance.md")
+	set.BoolVar(&f.markdown, "markdown", false, "print Markdown at the end, and nothing else")
 	set.StringVar(&f.profile, "profile", "", "a folder for profiles of Caddy in the rows publish and receive; figures are slower then")
 	if err := set.Parse(args); err != nil {
 		return nil, err
@@ -121,40 +130,83 @@ func parse(args []string) (*flags, error) {
 	return f, err
 }
 
+// report measures, or reads what was measured before.
+func (f *flags) report(ctx context.Context, out io.Writer) (*Report, error) {
+	if f.markdown {
+		out = io.Discard
+	}
+	if f.read == "" {
+		return f.measureAll(ctx, out)
+	}
+	text, err := os.ReadFile(f.read)
+	if err != nil {
+		return nil, err
+	}
+	r := new(Report)
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.read, err)
+	}
+	for _, result := range r.Results {
+		result.print(out)
+	}
+	return r, nil
+}
+
 // measureAll measures the rows and prints each when it is done.
-func measureAll(ctx context.Context, f *flags, out io.Writer) (report *Report, err error) {
+func (f *flags) measureAll(ctx context.Context, out io.Writer) (report *Report, err error) {
 	rows, err := chosen(f.rows)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // after stop: it ends by force what is left
-	b := &bench{options: f.options, out: out}
+	b := &bench{options: f.options}
 	defer func() { err = errors.Join(err, b.stop()) }()
 	if err := b.start(ctx); err != nil {
 		return nil, err
 	}
-	report = new(Report)
+	report = &Report{Rounds: fmt.Sprintf("Medians of %d rounds of %v, with their ranges.", f.rounds, f.duration)}
 	if report.Machine, err = machine(b.scratch); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(out, "%s\n%d rounds of %v\n", report.Machine, f.rounds, f.duration)
+	fmt.Fprintf(out, "%s\n%s\n", report.Machine, report.Rounds)
 	for _, w := range rows {
 		r, err := b.measure(ctx, w)
 		if err != nil {
 			return report, err
 		}
 		report.Results = append(report.Results, r)
-		fmt.Fprintf(out, "\n%s (%.0f s)\n%s", r.Title, r.Took.Seconds(), r.plainTable())
-		for _, fault := range r.Faults {
-			fmt.Fprintf(out, "  FAULT: %s\n", fault)
-		}
+		r.print(out)
 	}
 	return report, nil
 }
 
-// write writes the files that were asked for.
-func (f *flags) write(r *Report, _ io.Writer) error {
+// print shows a result on a terminal.
+func (r *Result) print(out io.Writer) {
+	fmt.Fprintf(out, "\n%s (%.0f s)\n%s", r.Title, r.Took.Seconds(), r.plainTable())
+	for _, g := range r.Profile {
+		fmt.Fprintf(out, "  %8.2f µs  %s\n", g.Microseconds, g.Name)
+	}
+	for _, fault := range r.Faults {
+		fmt.Fprintf(out, "  FAULT: %s\n", fault)
+	}
+}
+
+// write writes what was asked for besides the tables.
+func (f *flags) write(r *Report, out io.Writer) error {
+	if f.markdown {
+		fmt.Fprint(out, r.allMarkdown())
+	}
+	if f.svg != "" {
+		if err := r.writePlots(f.svg); err != nil {
+			return err
+		}
+	}
+	if f.document != "" {
+		if err := r.writeDocument(f.document, f.svg); err != nil {
+			return err
+		}
+	}
 	if f.json == "" {
 		return nil
 	}

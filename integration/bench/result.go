@@ -22,8 +22,11 @@ type Case struct {
 
 	Measures []*Measure `json:"measures"`
 
-	// Latency holds the latencies of all rounds, if there are any.
-	Latency *load.Histogram `json:"latency,omitempty"`
+	// Percentiles are those of the latencies of all rounds that are plotted, in
+	// milliseconds, if there are any.
+	Percentiles []float64 `json:"percentiles_ms,omitempty"`
+
+	latencies *load.Histogram
 }
 
 // Result is a row: what was measured, and what was wrong.
@@ -44,6 +47,10 @@ type Result struct {
 
 	// Faults are events lost or delivered twice, and whatever else must not be.
 	Faults []string `json:"faults,omitempty"`
+
+	// Profile is where the processor time of each event went, in µs, if profiles
+	// were taken.
+	Profile []Group `json:"profile,omitempty"`
 
 	Took time.Duration `json:"took_ns"`
 }
@@ -78,11 +85,13 @@ func (c *Case) measure(name string) *Measure {
 	return nil
 }
 
+// addLatency adds a round's latencies.
 func (c *Case) addLatency(h *load.Histogram) {
-	if c.Latency == nil {
-		c.Latency = new(load.Histogram)
+	if c.latencies == nil {
+		c.latencies = new(load.Histogram)
 	}
-	c.Latency.Merge(h)
+	c.latencies.Merge(h)
+	c.Percentiles = percentilesOf(c.latencies)
 }
 
 // compare adds, to all cases but the baseline, a measure in multiples of the

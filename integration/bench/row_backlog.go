@@ -56,7 +56,7 @@ func growth(from, to int) []int {
 func (b *bench) backlogStep(ctx context.Context, r *Result, c *caddy, caddyfile string, pending int) error {
 	of := r.of(number(float64(pending)))
 	of.X = float64(pending)
-	for range b.options.rounds {
+	for range b.growthRounds() {
 		m := b.publishTo(c)
 		o, err := b.run(ctx, r, m)
 		if err != nil {

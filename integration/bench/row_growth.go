@@ -26,6 +26,9 @@ func (b *bench) grow(ctx context.Context, r *Result, steps []step, begin func(x 
 	return nil
 }
 
+// growthRounds is how often each point is measured: there are many.
+func (b *bench) growthRounds() int { return (b.options.rounds + 1) / 2 }
+
 func (b *bench) growStep(ctx context.Context, r *Result, s step, begin func(x int) (burst, *caddy, error)) (err error) {
 	m, c, err := begin(s.x)
 	if err != nil {
@@ -37,7 +40,7 @@ func (b *bench) growStep(ctx context.Context, r *Result, s step, begin func(x in
 	}
 	of := r.of(s.name)
 	of.X = float64(s.x)
-	for range b.options.rounds {
+	for range b.growthRounds() {
 		o, err := b.run(ctx, r, m)
 		if err != nil {
 			return err

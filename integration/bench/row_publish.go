@@ -79,22 +79,30 @@ func (b *bench) rowPublish(ctx context.Context, r *Result) (err error) {
 		return err
 	}
 	warm := []burst{bare}
+	var profiles *profiler
 	for _, p := range b.programs(path, casePublished) {
 		c, err := b.startSenderOf(ctx, p.path, "publish", b.sinkEndpoint())
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, c.remove()) }()
-		warm = append(warm, b.publishTo(c))
-		turns = append(turns, b.publishTurn(ctx, r, p.name, c))
-		if p.path == path {
-			defer b.profiling(ctx, c, r, &err)()
+		if p.name == casePublished {
+			if profiles, err = b.profilerOf(c, r); err != nil {
+				return err
+			}
+			turns = append(turns, b.publishTurn(ctx, r, p.name, c, profiles))
+		} else {
+			turns = append(turns, b.publishTurn(ctx, r, p.name, c, nil))
 		}
+		warm = append(warm, b.publishTo(c))
 	}
 	if err := b.warmUp(ctx, r, warm...); err != nil {
 		return err
 	}
-	return b.rounds(ctx, turns, r, "delivered/s", cost)
+	if err := b.rounds(ctx, turns, r, "delivered/s", cost); err != nil {
+		return err
+	}
+	return profiles.finish(ctx, r)
 }
 
 // rival is a program that takes turns with another.
@@ -110,11 +118,15 @@ func (b *bench) programs(path, name string) []rival {
 	return list
 }
 
-func (b *bench) publishTurn(ctx context.Context, r *Result, name string, c *caddy) turn {
+func (b *bench) publishTurn(ctx context.Context, r *Result, name string, c *caddy, p *profiler) turn {
 	m := b.publishTo(c)
 	return turn{name, func(of *Case) error {
+		p.begin(ctx, m.job.Duration)
 		o, err := b.run(ctx, r, m)
 		if err != nil {
+			return err
+		}
+		if err := p.end(o.account.Distinct); err != nil {
 			return err
 		}
 		o.speed(of, &m)

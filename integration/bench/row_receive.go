@@ -27,7 +27,8 @@ func (b *bench) rowReceive(ctx context.Context, r *Result) (err error) {
 	}
 	var turns []turn
 	var warm []burst
-	add := func(name, address string, pids ...int) {
+	var profiles *profiler
+	add := func(p *profiler, name, address string, pids ...int) {
 		m := burst{
 			job:   load.Job{Kind: load.Signed, Address: address, Path: "/hooks", Duration: b.options.duration},
 			maker: b.load,
@@ -37,7 +38,7 @@ func (b *bench) rowReceive(ctx context.Context, r *Result) (err error) {
 		}
 		m.watched = append(m.watched, watched{nameLoad, b.load.PID()}, watched{nameSink, b.sink.PID()})
 		warm = append(warm, m)
-		turns = append(turns, turn{name, func(of *Case) error { return b.gateTurn(ctx, r, of, m, pids) }})
+		turns = append(turns, turn{name, func(of *Case) error { return b.gateTurn(ctx, r, of, m, pids, p) }})
 	}
 	gates := []struct {
 		rival
@@ -58,10 +59,14 @@ func (b *bench) rowReceive(ctx context.Context, r *Result) (err error) {
 		if err := c.start(ctx, gateCaddyfile(c, b.sinkAddress, g.receive)); err != nil {
 			return err
 		}
-		add(g.name, c.site, c.pid())
-		if g.name == caseReceive {
-			defer b.profiling(ctx, c, r, &err)()
+		if g.name != caseReceive {
+			add(nil, g.name, c.site, c.pid())
+			continue
 		}
+		if profiles, err = b.profilerOf(c, r); err != nil {
+			return err
+		}
+		add(profiles, g.name, c.site, c.pid())
 	}
 	n, err := b.startNginx(ctx)
 	if err != nil {
@@ -69,18 +74,25 @@ func (b *bench) rowReceive(ctx context.Context, r *Result) (err error) {
 	}
 	if n != nil {
 		defer func() { err = errors.Join(err, n.remove()) }()
-		add(caseNginx, n.site, n.pids()...)
+		add(nil, caseNginx, n.site, n.pids()...)
 	}
 	if err := b.warmUp(ctx, r, warm...); err != nil {
 		return err
 	}
-	return b.rounds(ctx, turns, r, "requests/s", "CPU µs per request")
+	if err := b.rounds(ctx, turns, r, "requests/s", "CPU µs per request"); err != nil {
+		return err
+	}
+	return profiles.finish(ctx, r)
 }
 
 // gateTurn measures a server that passes requests on.
-func (b *bench) gateTurn(ctx context.Context, r *Result, of *Case, m burst, pids []int) error {
+func (b *bench) gateTurn(ctx context.Context, r *Result, of *Case, m burst, pids []int, p *profiler) error {
+	p.begin(ctx, m.job.Duration)
 	o, err := b.run(ctx, r, m)
 	if err != nil {
+		return err
+	}
+	if err := p.end(o.account.Distinct); err != nil {
 		return err
 	}
 	requests := float64(max(o.account.Distinct, 1))

@@ -82,7 +82,7 @@ func thousands(text string) string {
 	return sign + whole + rest
 }
 
-// plainTable is the result for a terminal. Wide tables are turned on their side.
+// plainTable is the table for a terminal, turned on its side.
 func (r *Result) plainTable() string {
 	grid := transpose(r.grid())
 	widths := make([]int, len(grid[0]))
@@ -104,13 +104,17 @@ func (r *Result) plainTable() string {
 	return text.String()
 }
 
-// markdownTable is the result for a document.
+// markdownTable is the table for a document.
 func (r *Result) markdownTable() string {
-	var text strings.Builder
-	grid := r.grid()
 	if r.Axis == "" {
-		grid = transpose(grid)
+		return markdown(transpose(r.grid()))
 	}
+	return markdown(r.grid())
+}
+
+// markdown is a table whose first line is its header.
+func markdown(grid [][]string) string {
+	var text strings.Builder
 	for i, line := range grid {
 		text.WriteString("| " + strings.Join(line, " | ") + " |\n")
 		if i == 0 {

@@ -55,8 +55,8 @@ func (c *client) send(ctx context.Context, request []byte) (status int, err erro
 	if answer.status < 200 {
 		return 0, fmt.Errorf("%w: status %d", errMalformed, answer.status)
 	}
-	if _, err := c.in.in.Discard(answer.length); err != nil {
-		return 0, noEOF(err)
+	if err := c.in.discardBody(); err != nil {
+		return 0, err
 	}
 	if answer.closes {
 		c.close()

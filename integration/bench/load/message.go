@@ -17,6 +17,7 @@ type head struct {
 	id        []byte
 	timestamp []byte
 	signature []byte
+	chunked   bool // the body comes in chunks, and length says nothing
 	closes    bool // the connection ends with this one
 }
 
@@ -87,7 +88,7 @@ func (r *headReader) header(line []byte, wanted bool) error {
 		r.head.length = length
 	case len(name) == len("Transfer-Encoding") && is(name, "transfer-encoding"):
 		// webhook-signature is as long.
-		return fmt.Errorf("%w: a body of unknown length is not measured", errMalformed)
+		r.head.chunked = true
 	case len(name) == len("Connection") && is(name, "connection"):
 		// webhook-id is as long.
 		r.head.closes = bytes.EqualFold(bytes.TrimSpace(value), []byte("close"))
@@ -100,6 +101,30 @@ func (r *headReader) header(line []byte, wanted bool) error {
 		r.head.signature = append(r.head.signature, bytes.TrimSpace(value)...)
 	}
 	return nil
+}
+
+// discardBody reads past the body.
+func (r *headReader) discardBody() error {
+	if !r.head.chunked {
+		_, err := r.in.Discard(r.head.length)
+		return noEOF(err)
+	}
+	for {
+		line, err := r.in.ReadSlice('\n')
+		if err != nil {
+			return noEOF(err)
+		}
+		size, ok := parseHex(bytes.TrimSpace(line))
+		if !ok || size > 1<<30 {
+			return fmt.Errorf("%w: the chunk %q", errMalformed, line)
+		}
+		if _, err := r.in.Discard(int(size) + len("\r\n")); err != nil {
+			return noEOF(err)
+		}
+		if size == 0 {
+			return nil
+		}
+	}
 }
 
 // is compares a name of the same length with one in lower case.

@@ -109,7 +109,7 @@ func (s *Sink) serve(conn net.Conn) {
 			mine = t.newShare()
 		}
 		looked, right := false, false
-		if every := t.plan.VerifyEvery; every > 0 && n%every == 0 {
+		if every := t.plan.VerifyEvery; every > 0 && n%every == 0 && !h.chunked {
 			if cap(body) < h.length {
 				body = make([]byte, h.length)
 			}
@@ -118,7 +118,7 @@ func (s *Sink) serve(conn net.Conn) {
 			}
 			looked = true
 			right = s.secret.Load().VerifySignature(string(h.id), string(h.timestamp), body[:h.length], string(h.signature))
-		} else if _, err := in.in.Discard(h.length); err != nil {
+		} else if err := in.discardBody(); err != nil {
 			return
 		}
 		m, ok := parseMark(h.id)
