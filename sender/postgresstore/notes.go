@@ -30,6 +30,7 @@ const (
 	kindInstances = 'i'
 	kindPing      = 'p' // an instance tells itself, to see whether it hears
 	kindLost      = 'l' // never told to others
+	kindOutbox    = 'o' // told by the function publish
 )
 
 // message is what an instance tells the others.

@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -89,6 +90,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	}
 	if err := s.join(ctx); err != nil {
 		return nil, s.failed("joining its instances", err)
+	}
+	if err := s.unfinished(ctx); err != nil {
+		return nil, s.failed("opening it", errors.Join(err, s.leave(ctx)))
 	}
 	written, err := s.takeOverAll(ctx)
 	if err != nil {

@@ -39,10 +39,11 @@ type watch struct {
 	hears    time.Time // when this instance heard itself last
 	asked    time.Time // when it spoke to itself last
 	wake     chan struct{}
+	outbox   chan struct{} // holds one token when there may be something new in the outbox
 }
 
 func (w *watch) init() {
-	w.messages, w.wake = map[message]struct{}{}, make(chan struct{}, 1)
+	w.messages, w.wake, w.outbox = map[message]struct{}{}, make(chan struct{}, 1), make(chan struct{}, 1)
 }
 
 // add has a message told, if somebody watches.
@@ -238,6 +239,8 @@ func (s *Store) heard(note string) {
 		if own {
 			s.hearing(time.Now())
 		}
+	case m.kind == kindOutbox:
+		token(s.watch.outbox)
 	case own:
 	case m.kind == kindInstances:
 		token(s.keeper.look) // it tells when the number of instances is another
