@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	_ "github.com/manysends/caddy-webhooks"
+	_ "github.com/manysends/caddy-webhooks/caddymodule/postgres"
 	_ "github.com/manysends/caddy-webhooks/caddymodule/redis"
 )
 

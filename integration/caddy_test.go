@@ -28,11 +28,12 @@ const buildTags = "nobadger,nomysql,nopgx"
 // built with the race detector. A race that it sees fails the test.
 const raceEnv = "CADDY_WEBHOOKS_RACE"
 
-// binary builds the ready-made Caddy once and returns its path, and redisBinary
-// the one with the module for Redis.
+// binary builds the ready-made Caddy once and returns its path, redisBinary and
+// postgresBinary those with the module for Redis or PostgreSQL.
 var (
-	binary      = sync.OnceValues(func() (string, error) { return buildCaddy("caddy", "../caddymodule/caddy") })
-	redisBinary = sync.OnceValues(func() (string, error) { return buildCaddy("rediscaddy", "./rediscaddy") })
+	binary         = sync.OnceValues(func() (string, error) { return buildCaddy("caddy", "../caddymodule/caddy") })
+	redisBinary    = sync.OnceValues(func() (string, error) { return buildCaddy("rediscaddy", "./rediscaddy") })
+	postgresBinary = sync.OnceValues(func() (string, error) { return buildCaddy("postgrescaddy", "./postgrescaddy") })
 )
 
 // buildCaddy builds a main package.

@@ -50,6 +50,7 @@ var (
 const (
 	inOptions  = "{\n\twebhooks {\n%s\n\t}\n}\n"
 	inEndpoint = "{\n\twebhooks {\n\t\tendpoint crm https://crm.example.com/hooks {\n%s\n\t\t}\n\t}\n}\n"
+	inPostgres = "{\n\twebhooks {\n\t\tstore postgres {env.DATABASE_URL} {\n%s\n\t\t}\n\t}\n}\n"
 	inEgress   = "{\n\twebhooks {\n\t\tegress {\n%s\n\t\t}\n\t}\n}\n"
 	inPublish  = "{\n\twebhooks\n}\n\nlocalhost {\n\twebhook_publish {\n%s\n\t}\n}\n"
 	inInbox    = "{\n\twebhooks\n}\n\nlocalhost {\n\twebhook_publish inbox.github {\n%s\n\t}\n}\n"
@@ -79,6 +80,12 @@ var blocks = []wordBlock{
 		{"encryption_key", "{env.KEY}", list},
 		{"egress", "{\n\tallow_http\n}", kind{braces: true, alone: true}},
 		{"endpoint", "crm https://crm.example.com/hooks", kind{braces: true}},
+	}},
+	{"postgres", inPostgres, []word{
+		{"listen_url", "{env.LISTEN_URL}", one},
+		{"schema", "hooks", one},
+		{"lease", "20s", one},
+		{"max_conns", "20", one},
 	}},
 	{"egress", inEgress, []word{
 		{"allow", "10.0.0.0/8", kind{list: true, again: true}},

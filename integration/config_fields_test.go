@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/manysends/caddy-webhooks/caddymodule"
+	"github.com/manysends/caddy-webhooks/caddymodule/postgres"
 	"github.com/manysends/caddy-webhooks/caddymodule/redis"
 )
 
@@ -25,7 +26,7 @@ func TestConfigFieldsAreDocumented(t *testing.T) {
 	w := fieldWalk{t: t, docs: make(map[string]map[string]string), seen: make(map[reflect.Type]bool)}
 	for _, config := range []any{
 		caddymodule.App{}, caddymodule.SQLite{}, caddymodule.Publish{}, caddymodule.PublishEvent{}, caddymodule.Settings{},
-		caddymodule.Receive{}, caddymodule.Sign{}, redis.Redis{},
+		caddymodule.Receive{}, caddymodule.Sign{}, redis.Redis{}, postgres.Postgres{},
 	} {
 		w.walk(reflect.TypeOf(config))
 	}

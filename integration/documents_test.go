@@ -138,6 +138,9 @@ func TestDocuments(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%d %s", b.line, b.language), func(t *testing.T) { checkBlock(t, b) })
 			}
+			if slices.ContainsFunc(blocks, func(b docBlock) bool { return b.language == "sql" }) {
+				t.Run("sql", func(t *testing.T) { runSQL(t, blocks) })
+			}
 			if len(walk) > 0 {
 				t.Run("walk", func(t *testing.T) { walkThrough(t, walk) })
 			}
@@ -172,6 +175,8 @@ func checkBlock(t *testing.T, b docBlock) {
 		checkJSON(t, b)
 	case "go", "js", "python", "php", "ruby", "java":
 		checkCode(t, b)
+	case "sql":
+		// They are run together.
 	case "promql", "yaml":
 		checkPrometheus(t, b)
 	case "dockerfile":
@@ -200,6 +205,8 @@ func sampleValue(name string) string {
 		return "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 	case strings.Contains(name, "signing"):
 		return "whsk_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	case strings.HasSuffix(name, "_url"):
+		return "postgres://localhost/webhooks"
 	}
 	return vectorSecret
 }
@@ -214,6 +221,9 @@ func checkCaddyfile(t *testing.T, b docBlock) {
 		return // it needs a module that is not compiled in
 	}
 	c := newCaddy(t)
+	if b.has("postgres") {
+		c.build = postgresBinary
+	}
 	text := b.text
 	for _, m := range envInCaddyfile.FindAllStringSubmatch(text, -1) {
 		c.env = append(c.env, m[1]+"="+sampleValue(m[1]))

@@ -11,6 +11,7 @@ import (
 // which a word stands that it does not know. Its error names those that it does.
 var directives = []struct{ name, heading, source string }{
 	{"webhooks", "webhooks", "{\n\twebhooks {\n\t\tnonsense\n\t}\n}\n"},
+	{"postgres", "postgres", "{\n\twebhooks {\n\t\tstore postgres {env.DATABASE_URL} {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
 	{"egress", "egress", "{\n\twebhooks {\n\t\tegress {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
 	{"endpoint", "endpoint", "{\n\twebhooks {\n\t\tendpoint crm https://crm.example.com {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
 	{"webhook_publish", "webhook_publish", ":80 {\n\twebhook_publish {\n\t\tnonsense\n\t}\n}\n"},

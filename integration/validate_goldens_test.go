@@ -80,8 +80,11 @@ func TestAdaptedCaddyfilesAreValid(t *testing.T) {
 				if strings.Contains(match[2], "KEY") {
 					value = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte(match[2][len(match[2])-1:]), 32))
 				}
-				if match[2] == "REDIS_URL" {
+				switch match[2] {
+				case "REDIS_URL":
 					value = "redis://localhost"
+				case "DATABASE_URL", "LISTEN_URL":
+					value = "postgres://localhost/webhooks"
 				}
 				if match[1] == "env" {
 					t.Setenv(match[2], value)

@@ -26,8 +26,8 @@ import (
 // startTimeout is how long a server may take to start or to end.
 const startTimeout = 60 * time.Second
 
-// errMissing says what to install.
-var errMissing = errors.New("PostgreSQL is not installed: run apt-get install postgresql")
+// ErrMissing says that PostgreSQL is not installed, and what to install.
+var ErrMissing = errors.New("PostgreSQL is not installed: run apt-get install postgresql")
 
 // Server is a PostgreSQL of a test's own, on a port of the loopback interface,
 // that loses nothing that was committed: fsync is on.
@@ -49,7 +49,7 @@ type Server struct {
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	s, err := newServer(settings)
-	if errors.Is(err, errMissing) {
+	if errors.Is(err, ErrMissing) {
 		t.Skip(err)
 	}
 	if err != nil {
@@ -100,7 +100,7 @@ func programs() (string, error) {
 		found = []string{path}
 	}
 	if len(found) == 0 {
-		return "", errMissing
+		return "", ErrMissing
 	}
 	return filepath.Dir(slices.Max(found)), nil
 }

@@ -20,7 +20,7 @@ var shared struct {
 func Shared(t testing.TB) *Server {
 	t.Helper()
 	shared.once.Do(func() { shared.server, shared.err = newServer(nil) })
-	if errors.Is(shared.err, errMissing) {
+	if errors.Is(shared.err, ErrMissing) {
 		t.Skip(shared.err)
 	}
 	if shared.err != nil {

@@ -1,0 +1,286 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/manysends/caddy-webhooks/internal/postgrestest"
+)
+
+// migration is a SQLite store with deliveries in all states, and what is to
+// become of it.
+type migration struct {
+	t        *testing.T
+	c        *caddy // on PostgreSQL later
+	site     string
+	options  string // of either, but for the store
+	customer *httptest.Server
+	strict   string // an address that nobody listens on at first
+	events   []string
+}
+
+// everybody is the operator of the site.
+func (m *migration) everybody() account { return account{m.t, m.site + "/settings/webhooks", ""} }
+
+// caddyfile is that of either store.
+func (m *migration) caddyfile(store string) string {
+	return strings.Replace(postgresCaddyfile(m.c.admin, m.site, m.options), "store postgres {env.DATABASE_URL} {\n\t\t\tlease 2s\n\t\t}", store, 1)
+}
+
+// newMigration fills the store of a Caddy that runs.
+func newMigration(t *testing.T, url string, bulk int) *migration {
+	t.Helper()
+	m := &migration{t: t, c: newPostgresCaddy(t, url), site: freeAddress(t), strict: freeAddress(t)}
+	m.c.env = append(m.c.env, "WEBHOOK_KEY="+strings.Repeat("a2V5", 10)+"a2U=") // 32 bytes
+	m.customer = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/good" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		fmt.Fprintf(w, "answer to %s", r.Header.Get("Webhook-Id"))
+	}))
+	t.Cleanup(m.customer.Close)
+	m.options = fmt.Sprintf(`encryption_key {env.WEBHOOK_KEY}
+		endpoint good %[1]s/good {
+			events message.*
+		}
+		endpoint short %[1]s/short {
+			events message.*
+			retry 1ms
+		}
+		endpoint long %[1]s/long {
+			events message.*
+			retry 1h 1h
+		}
+		endpoint blocked http://10.1.2.3/ {
+			events message.created
+		}
+		endpoint strict http://%[2]s/strict {
+			events label.*
+			ordering strict
+			retry 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s
+		}`, m.customer.URL, m.strict)
+	m.c.start(m.caddyfile("store sqlite webhooks.db"))
+	made := m.everybody().newEndpoint(m.customer.URL + "/made")
+	for n := range 20 {
+		m.events = append(m.events, publish(t, m.site, fmt.Sprintf(`{"event":"message.%s","data":{"n":%d}}`, []string{"created", "updated"}[n%2], n)))
+	}
+	m.everybody().want(http.StatusOK, "POST", "/api/endpoints/"+made.ID+"/deactivate", "", nil)
+	var batch strings.Builder
+	for n := 1; n <= bulk; n++ {
+		fmt.Fprintf(&batch, "{\"event\":\"label.created\",\"data\":{\"n\":%d}}\n", n)
+		if n%1000 == 0 {
+			if status, answer := post(t, "http://"+m.site+"/events", "application/x-ndjson", []byte(batch.String())); status != http.StatusAccepted {
+				t.Fatalf("publishing: %d %s", status, answer)
+			}
+			batch.Reset()
+		}
+	}
+	m.settled()
+	var list struct{ Deliveries []struct{ ID string } }
+	m.everybody().want(http.StatusOK, "GET", "/api/deliveries?endpoint=long&limit=3", "", &list)
+	for _, d := range list.Deliveries {
+		m.everybody().want(http.StatusOK, "POST", "/api/deliveries/"+d.ID+"/cancel", "", nil)
+	}
+	m.everybody().want(http.StatusOK, "GET", "/api/deliveries?endpoint=short&limit=1", "", &list)
+	m.everybody().want(http.StatusOK, "POST", "/api/deliveries/"+list.Deliveries[0].ID+"/retry", "", nil)
+	m.settled()
+	return m
+}
+
+// settled waits until nothing happens but to the strict endpoint.
+func (m *migration) settled() {
+	m.t.Helper()
+	last := map[string]string{}
+	waitFor(m.t, "everything to be quiet", func() bool {
+		time.Sleep(300 * time.Millisecond)
+		now := m.picture()
+		defer func() { last = now }()
+		return gocmp.Equal(last, now) && !strings.Contains(now["good"], "pending") && !strings.Contains(now["short"], "pending")
+	})
+}
+
+// picture is what the API tells of everything but the strict endpoint.
+func (m *migration) picture() map[string]string {
+	m.t.Helper()
+	all := map[string]string{}
+	ask := func(name, path string) {
+		m.t.Helper()
+		all[name] = m.everybody().want(http.StatusOK, "GET", path, "", nil).body
+	}
+	for _, endpoint := range []string{"good", "short", "long", "blocked"} {
+		ask(endpoint, "/api/deliveries?limit=7&endpoint="+endpoint)
+	}
+	for _, event := range m.events {
+		ask(event, "/api/events/"+event)
+	}
+	ask("oldest first", "/api/deliveries?limit=7&order=asc&status=failed&status=cancelled&status=blocked")
+	ask("endpoints", "/api/endpoints")
+	ask("stats", "/api/stats?endpoint=good&endpoint=short&endpoint=long&from="+time.Now().Add(-2*time.Hour).UTC().Format("2006-01-02T15:00:00Z"))
+	return all
+}
+
+// migrate prepares a run of the command.
+func (m *migration) migrate(more ...string) *exec.Cmd {
+	return m.c.command(append([]string{"webhooks", "migrate", "--from", "sqlite:webhooks.db", "--to", "{env.DATABASE_URL}"}, more...)...)
+}
+
+// TestMigrateToPostgres moves a store with deliveries in all states to
+// PostgreSQL. The command is killed again and again, and goes on each time. In
+// the end there is all that there was; what is pending is delivered, in order
+// where that was asked for.
+func TestMigrateToPostgres(t *testing.T) {
+	const bulk = 6000
+	server := postgrestest.Start(t)
+	url := server.Database(t)
+	m := newMigration(t, url, bulk)
+	if out, err := m.migrate().CombinedOutput(); err == nil || !strings.Contains(string(out), "store is in use") {
+		t.Errorf("migrating under a running Caddy: %v, want an error that says so:\n%s", err, out)
+	}
+	before := m.picture()
+	m.c.kill()
+	store := filepath.Join(m.c.home, "webhooks.db")
+	content := files(t, store, store+"-wal")
+
+	killed := 0
+	var out []byte
+	for {
+		var err error
+		if out, err = killedAfterProgress(t, m.migrate(), time.Duration(rand.Int64N(int64(300*time.Millisecond)))); err == nil {
+			break
+		}
+		if killed++; killed > 200 {
+			t.Fatalf("the command does not come to an end:\n%s", out)
+		}
+		if killed == 1 {
+			c := newPostgresCaddy(t, url)
+			caddyfile := postgresCaddyfile(c.admin, freeAddress(t), "")
+			if out, err := c.command("run", "--config", c.write(caddyfile), "--adapter", "caddyfile").CombinedOutput(); err == nil || !strings.Contains(string(out), "was not finished") {
+				t.Errorf("starting on half a copy: %v, want an error that says so:\n%s", err, out)
+			}
+		}
+	}
+	t.Logf("killed %d times; then it printed:\n%s", killed, out)
+	if killed == 0 {
+		t.Error("the command was not killed")
+	}
+	if !strings.Contains(string(out), fmt.Sprint(bulk+len(m.events), " ", bulk+len(m.events), " events")) {
+		t.Errorf("the command does not say that there are %d events on both sides", bulk+len(m.events))
+	}
+	if diff := gocmp.Diff(content, files(t, store, store+"-wal")); diff != "" {
+		t.Error("the store that was copied has changed")
+	}
+	if out, err := m.migrate().CombinedOutput(); err == nil || !strings.Contains(string(out), "the store is not empty") {
+		t.Errorf("migrating again: %v, want a refusal:\n%s", err, out)
+	}
+
+	m.c.start(m.caddyfile("store postgres {env.DATABASE_URL}"))
+	if diff := gocmp.Diff(before, m.picture()); diff != "" {
+		t.Errorf("before (-) and after (+):\n%s", diff)
+	}
+	customer := newArrivals(t)
+	listen(t, m.strict, customer)
+	waitFor(t, "all that was pending", func() bool { return len(customer.counts("/strict")) == bulk })
+	wantOrder(t, customer.of("/strict"))
+	publish(t, m.site, fmt.Sprintf(`{"event":"label.created","data":{"n":%d}}`, bulk+1))
+	waitFor(t, "a new event", func() bool { return len(customer.counts("/strict")) == bulk+1 })
+	m.c.stop()
+}
+
+// killedAfterProgress runs a command, and kills it when it has said how far it
+// is and some time has passed. An error tells that it was killed.
+func killedAfterProgress(t *testing.T, cmd *exec.Cmd, after time.Duration) ([]byte, error) {
+	t.Helper()
+	out := new(output)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatalf("%v:\n%s", err, out)
+			}
+			return spaced(out.String()), nil
+		case <-time.After(time.Millisecond):
+		}
+		if strings.Contains(out.String(), "copied so far") {
+			time.Sleep(after)
+			_ = cmd.Process.Kill()
+			return spaced(out.String()), <-ended
+		}
+	}
+}
+
+// spaced has one space where there are several.
+func spaced(text string) []byte {
+	var lines []string
+	for line := range strings.Lines(text) {
+		lines = append(lines, strings.Join(strings.Fields(line), " "))
+	}
+	return []byte(strings.Join(lines, "\n"))
+}
+
+// files are the contents of files; of one that there is not, nothing.
+func files(t *testing.T, paths ...string) (contents [][]byte) {
+	t.Helper()
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		contents = append(contents, bytes.Clone(b))
+	}
+	return contents
+}
+
+// listen serves at an address.
+func listen(t *testing.T, address string, handler http.Handler) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(handler)
+	s.Listener.Close()
+	s.Listener = l
+	s.Start()
+	t.Cleanup(s.Close)
+}
+
+// TestMigrateRefuses checks what is said of flags that are wrong.
+func TestMigrateRefuses(t *testing.T) {
+	c := newPostgresCaddy(t, "postgres://hooks:hunter2@127.0.0.1:1/hooks")
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "--to is missing"},
+		{[]string{"--to", "nonsense"}, "--to is no store"},
+		{[]string{"--to", "bolt:x"}, `store "bolt" is unknown`},
+		{[]string{"--to", "sqlite:x.db", "--from", "sqlite:y.db"}, "there is nothing to copy"},
+		{[]string{"--to", "{env.UNSET_URL}"}, "--to: "},
+		{[]string{"--to", "postgres://hooks:hunter2@127.0.0.1:1/hooks"}, "--to has a password"},
+		{[]string{"--from", "postgres://127.0.0.1:1/hooks", "--to", "{env.DATABASE_URL}"}, "stores of the kind postgres cannot be copied"},
+		{[]string{"--to", "{env.DATABASE_URL}"}, "there is nothing to copy"},
+	} {
+		out, err := c.command(append([]string{"webhooks", "migrate"}, tt.args...)...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), tt.want) || strings.Contains(string(out), "hunter2") {
+			t.Errorf("migrate %q: %v, want %q and no password in it:\n%s", tt.args, err, tt.want, out)
+		}
+	}
+}
