@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,16 +74,11 @@ func runMigrate(run *offlineRun) error {
 	}
 	ctx, stop := signal.NotifyContext(run.context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	from, err := openSource(ctx, run.flags.String("from"))
+	from, to, err := openStores(ctx, run.flags.String("from"), run.flags.String("to"))
 	if err != nil {
 		return err
 	}
-	defer from.Close()
-	to, err := openTarget(ctx, run.flags.String("to"))
-	if err != nil {
-		return err
-	}
-	defer to.Close()
+	defer func() { _, _ = from.Close(), to.Close() }()
 	original, copied, err := sender.CopyStore(ctx, from, to, tellProgress(run.notes))
 	switch {
 	case errors.Is(err, sender.ErrMiscounted):
@@ -96,36 +92,36 @@ func runMigrate(run *offlineRun) error {
 	return printInventories(run.out, original, copied)
 }
 
-// openSource opens the store that is copied.
-func openSource(ctx context.Context, text string) (sender.CopySource, error) {
-	if text == "" {
-		text = "sqlite:" + defaultStorePath()
+// openStores opens the store that is copied, and the one it is copied into.
+func openStores(ctx context.Context, fromText, toText string) (sender.CopySource, sender.CopyTarget, error) {
+	if toText == "" {
+		return nil, nil, newMisuse("--to is missing: write: --to {env.DATABASE_URL}")
 	}
-	module, location, err := storeModule("from", text)
+	fromModule, fromLocation, err := storeModule("from", cmp.Or(fromText, "sqlite:"+defaultStorePath()))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	opener, can := module.(CopySourceModule)
-	if !can {
-		return nil, newMisuse("--from: stores of the kind %s cannot be copied", module.CaddyModule().ID.Name())
-	}
-	return opener.OpenSource(ctx, location)
-}
-
-// openTarget opens the store that is copied into.
-func openTarget(ctx context.Context, text string) (sender.CopyTarget, error) {
-	if text == "" {
-		return nil, newMisuse("--to is missing: write: --to {env.DATABASE_URL}")
-	}
-	module, location, err := storeModule("to", text)
+	toModule, toLocation, err := storeModule("to", toText)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	opener, can := module.(CopyTargetModule)
+	source, can := fromModule.(CopySourceModule)
 	if !can {
-		return nil, newMisuse("--to: nothing can be copied into stores of the kind %s", module.CaddyModule().ID.Name())
+		return nil, nil, newMisuse("--from: stores of the kind %s cannot be copied", fromModule.CaddyModule().ID.Name())
 	}
-	return opener.OpenTarget(ctx, location)
+	target, can := toModule.(CopyTargetModule)
+	if !can {
+		return nil, nil, newMisuse("--to: nothing can be copied into stores of the kind %s", toModule.CaddyModule().ID.Name())
+	}
+	from, err := source.OpenSource(ctx, fromLocation)
+	if err != nil {
+		return nil, nil, err
+	}
+	to, err := target.OpenTarget(ctx, toLocation)
+	if err != nil {
+		return nil, nil, errors.Join(err, from.Close())
+	}
+	return from, to, nil
 }
 
 // storeModule finds the module of a store, and where the store is: all of the

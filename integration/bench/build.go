@@ -19,9 +19,11 @@ type program struct {
 const module = "github.com/manysends/caddy-webhooks"
 
 var (
-	withModule = program{name: "caddy", imports: []string{module + "/caddymodule"}}
-	withRedis  = program{name: "caddy-redis", imports: []string{module + "/caddymodule", module + "/caddymodule/redis"}}
-	stock      = program{name: "caddy-stock"}
+	withModule   = program{name: "caddy", imports: []string{module + "/caddymodule"}}
+	withRedis    = program{name: "caddy-redis", imports: []string{module + "/caddymodule", module + "/caddymodule/redis"}}
+	withPostgres = program{name: "caddy-postgres", imports: []string{module + "/caddymodule", module + "/caddymodule/postgres"}}
+	withAll      = program{name: "caddy-all", imports: []string{module + "/caddymodule", module + "/caddymodule/postgres", module + "/caddymodule/redis"}}
+	stock        = program{name: "caddy-stock"}
 	// profiled notes who waits for whom as well.
 	profiled = program{
 		name: "caddy-profiled", imports: []string{module + "/caddymodule"},

@@ -14,6 +14,7 @@ type burst struct {
 	targets int // endpoints that get each event; 0: one
 	maker   *load.Worker
 	watched []watched // whose processor time is measured
+	family  string    // the one of them whose children are, too
 }
 
 // watched is a process.
@@ -120,7 +121,11 @@ func (m *burst) processors() ([]float64, error) {
 	seconds := make([]float64, len(m.watched))
 	for i, w := range m.watched {
 		var err error
-		if seconds[i], err = processorSeconds(w.pid); err != nil {
+		seconds[i], err = processorSeconds(w.pid)
+		if w.name == m.family {
+			seconds[i], err = treeSeconds(w.pid)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", w.name, err)
 		}
 	}

@@ -15,6 +15,11 @@ func allRows() []row {
 			measure: (*bench).rowLatency,
 		},
 		{
+			name: "postgres", title: "Several Caddys on one PostgreSQL", axis: "Caddys",
+			says:    "As in the first row, with one, two and three Caddys that share a PostgreSQL; the connections take turns with them. Everything runs on this one machine, whose processors they share: the cost of an event says more than the speed. The processor time of all Caddys is added up.",
+			measure: (*bench).rowPostgres,
+		},
+		{
 			name: "receive", title: "webhook_receive in front of reverse_proxy",
 			says:    "64 connections send signed deliveries of 1 KB through Caddy to a small upstream: with reverse_proxy alone, and with webhook_receive before it, which verifies, limits, and finds duplicates. Each event is new. Every Caddy collects its garbage at the same size (GOGC=off, GOMEMLIMIT=400MiB), so that what is remembered does not make collections rarer.",
 			bars:    []string{"requests/s", "CPU µs per request"},

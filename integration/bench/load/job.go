@@ -33,7 +33,11 @@ type Job struct {
 	// Address is the host and port of the server, and Path the path of the
 	// requests.
 	Address string `json:"address"`
-	Path    string `json:"path"`
+
+	// Others are further servers, which connections take turns with. Not for
+	// Bare.
+	Others []string `json:"others,omitempty"`
+	Path   string   `json:"path"`
 
 	// Run marks the events.
 	Run uint16 `json:"run"`
@@ -155,7 +159,12 @@ type rawSender struct {
 }
 
 func (r *run) rawSender(m maker) *rawSender {
-	return &rawSender{client: client{address: r.job.Address, deadline: r.began.Add(r.job.Duration + jobGrace)}, maker: m}
+	address := r.job.Address
+	if turn := r.senders % (len(r.job.Others) + 1); turn > 0 {
+		address = r.job.Others[turn-1]
+	}
+	r.senders++
+	return &rawSender{client: client{address: address, deadline: r.began.Add(r.job.Duration + jobGrace)}, maker: m}
 }
 
 func (s *rawSender) send(ctx context.Context, m Mark) (int, error) {
@@ -169,6 +178,8 @@ type run struct {
 	began time.Time
 	start int64 // the same by Now
 	next  atomic.Int64
+
+	senders int // made so far
 
 	mu     sync.Mutex
 	report Report
