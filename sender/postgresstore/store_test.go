@@ -175,16 +175,21 @@ func TestSharedStore(t *testing.T) {
 	storetest.RunShared(t, func(t *testing.T) storetest.SharedHarness {
 		o := kept.take(t)
 		o.Lease = time.Second
-		return storetest.SharedHarness{
-			Open: func() (sender.SharedStore, error) { return Open(background, o) },
-			Die:  func(s sender.SharedStore) error { return die(s.(*Store)) },
-			Lapse: func(s sender.SharedStore) error {
-				own := s.(*Store)
-				_, err := own.pool.Exec(background, own.in(retire), own.keeper.number(), true)
-				return err
-			},
-		}
+		return sharedHarness(o)
 	})
+}
+
+// sharedHarness opens instances with the same options.
+func sharedHarness(o Options) storetest.SharedHarness {
+	return storetest.SharedHarness{
+		Open: func() (sender.SharedStore, error) { return Open(background, o) },
+		Die:  func(s sender.SharedStore) error { return die(s.(*Store)) },
+		Lapse: func(s sender.SharedStore) error {
+			own := s.(*Store)
+			_, err := own.pool.Exec(background, own.in(retire), own.keeper.number(), true)
+			return err
+		},
+	}
 }
 
 // die ends a store as the death of its process would. Its lease lasts.
