@@ -141,28 +141,6 @@ func BenchmarkSettleWhole(b *testing.B) {
 	b.ReportMetric(float64(used.Nanoseconds())/1000/float64(b.N*size), "cpu-µs/event")
 }
 
-// BenchmarkDetail writes and reads the detail of an attempt.
-func BenchmarkDetail(b *testing.B) {
-	whole := wholeAttempt()
-	detail := appendDetail(nil, &whole)
-	b.Run("append", func(b *testing.B) {
-		b.ReportAllocs()
-		b.ReportMetric(float64(len(detail)), "bytes")
-		for b.Loop() {
-			detail = appendDetail(detail[:0], &whole)
-		}
-	})
-	b.Run("decode", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			var a sender.Attempt
-			if err := decodeDetail(&a, detail, false); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
 // BenchmarkDeliveries lists 50 among 200,000 deliveries to four endpoints, of
 // which one in a hundred has failed and one in a thousand is pending.
 func BenchmarkDeliveries(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/internal/stored"
 )
 
 // fewEndpoints is for how many endpoints counters are looked up one by one; for
@@ -45,7 +46,7 @@ func (r *reader) countersOf(ctx context.Context, q sender.CounterQuery) (counter
 	if err != nil || len(q.EndpointIDs) > 0 && len(wanted) == 0 {
 		return nil, err
 	}
-	from, to := bounds(q.From, q.To)
+	from, to := stored.Bounds(q.From, q.To)
 	for start := from; ; start++ {
 		next := r.counters.next
 		next.BindInt64(1, int64(q.Step))

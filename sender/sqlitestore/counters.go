@@ -9,13 +9,11 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/internal/stored"
 )
 
 // counterStep is about how many counters one transaction deletes.
 const counterStep = 1000
-
-// counterSteps are the steps that are counted in.
-var counterSteps = [...]sender.Step{sender.StepMinute, sender.StepHour}
 
 // counterColumns are the names of the columns that are counted in, in the
 // order of [sender.Counts].
@@ -54,66 +52,16 @@ func (c *counterStatements) list() prepared {
 	}
 }
 
-// counted is what was counted but not written yet.
-type counted struct {
-	entries []countedEntry
-	index   map[countedKey]int
-}
-
-// countedKey is what attempts are counted under: the minute they began in, the
-// endpoint's number and the event's type.
-type countedKey struct {
-	minute, endpoint int64
-	eventType        string
-}
-
-type countedEntry struct {
-	countedKey
-	sender.Counts
-}
-
-func (c *counted) clear() {
-	c.entries = c.entries[:0]
-	clear(c.index)
-}
-
-// add counts an outcome that has an attempt.
-func (c *counted) add(endpoint int64, o *sender.Outcome) {
-	c.entry(countedKey{stepStart(sender.StepMinute, o.Attempt.StartedAt), endpoint, o.Type}).
-		Count(o.Status, time.Duration(o.Attempt.Duration))
-}
-
-// entry is the one of a key. Outcomes of one kind often follow each other.
-func (c *counted) entry(key countedKey) *countedEntry {
-	if n := len(c.entries); n > 0 && c.entries[n-1].countedKey == key {
-		return &c.entries[n-1]
-	}
-	if i, found := c.index[key]; found {
-		return &c.entries[i]
-	}
-	if c.index == nil {
-		c.index = map[countedKey]int{}
-	}
-	c.index[key] = len(c.entries)
-	c.entries = append(c.entries, countedEntry{countedKey: key})
-	return &c.entries[len(c.entries)-1]
-}
-
-// stepStart is the beginning of the step that a time lies in, in milliseconds.
-func stepStart(step sender.Step, t time.Time) int64 {
-	return t.Truncate(step.Duration()).UnixMilli()
-}
-
 // writeCounted adds what was counted to the counters in the file.
 func (w *writer) writeCounted() error {
-	for i := range w.counted.entries {
-		e := &w.counted.entries[i]
-		for _, step := range counterSteps {
+	for i := range w.counted.Entries {
+		e := &w.counted.Entries[i]
+		for _, step := range stored.Steps {
 			stmt := w.counters.add
 			stmt.BindInt64(1, int64(step))
-			stmt.BindInt64(2, stepStart(step, time.UnixMilli(e.minute)))
-			stmt.BindInt64(3, e.endpoint)
-			stmt.BindText(4, e.eventType)
+			stmt.BindInt64(2, stored.StepStart(step, time.UnixMilli(e.Minute)))
+			stmt.BindInt64(3, e.Endpoint)
+			stmt.BindText(4, e.Type)
 			stmt.BindInt64(5, e.Attempts)
 			stmt.BindInt64(6, e.Succeeded)
 			stmt.BindInt64(7, e.Failed)
@@ -135,7 +83,7 @@ func (s *Store) PurgeCounters(ctx context.Context, step sender.Step, before time
 	for deleted := counterStep; deleted >= counterStep; {
 		err := s.write(ctx, "deleting old counters", func(w *writer) error {
 			w.counters.purge.BindInt64(1, int64(step))
-			w.counters.purge.BindInt64(2, ceilMilli(before))
+			w.counters.purge.BindInt64(2, stored.CeilMilli(before))
 			w.counters.purge.BindInt64(3, counterStep)
 			if err := run(w.counters.purge); err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/internal/stored"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -23,12 +24,12 @@ const storedSlack = int64(time.Hour / time.Millisecond)
 // hour before events with lower numbers, by a clock that went wrong, may be
 // missing when From or To is given.
 func (s *Store) Deliveries(ctx context.Context, q sender.DeliveryQuery) (page sender.DeliveryPage, err error) {
-	l := &listing{q: &q, at: place{seq: 1}}
+	l := &listing{q: &q, at: stored.Place{Seq: 1}}
 	if !q.OldestFirst {
-		l.at.seq = math.MaxInt64
+		l.at.Seq = math.MaxInt64
 	}
 	if q.Cursor != "" {
-		if l.at, err = parseCursor(q.Cursor, q.OldestFirst); err != nil {
+		if l.at, err = stored.ParseCursor(q.Cursor, q.OldestFirst); err != nil {
 			return page, s.failed("listing deliveries", err)
 		}
 	}
@@ -55,11 +56,11 @@ type listing struct {
 	endpoints []int64                    // ascending; none: all
 	from, to  int64                      // bounds of when an event was stored
 
-	at       place // where it begins
-	examined int   // how many deliveries were looked at
+	at       stored.Place // where it begins
+	examined int          // how many deliveries were looked at
 	page     sender.DeliveryPage
-	last     place // after the last one in the page
-	stopped  bool  // the page is complete
+	last     stored.Place // after the last one in the page
+	stopped  bool         // the page is complete
 }
 
 // span is a range of events, both ends included.
@@ -82,7 +83,7 @@ func (l *listing) run(ctx context.Context) (err error) {
 	if err != nil || len(l.q.EndpointIDs) > 0 && len(l.endpoints) == 0 {
 		return err
 	}
-	l.from, l.to = bounds(l.q.From, l.q.To)
+	l.from, l.to = stored.Bounds(l.q.From, l.q.To)
 	events, err := l.span()
 	if err != nil {
 		return err
@@ -120,9 +121,9 @@ func (l *listing) run(ctx context.Context) (err error) {
 func (l *listing) span() (events span, err error) {
 	events = span{1, math.MaxInt64}
 	if l.q.OldestFirst {
-		events.low = l.at.seq
+		events.low = l.at.Seq
 	} else {
-		events.high = l.at.seq
+		events.high = l.at.Seq
 	}
 	if !l.q.From.IsZero() {
 		stmt := l.r.listing.storedBefore
@@ -154,7 +155,7 @@ func (l *listing) listEvents(ctx context.Context, events span) error {
 	return rows(stmt, func() (bool, error) {
 		e := listedEvent{stmt: stmt, seq: stmt.ColumnInt64(headColumnCount)}
 		if l.examined >= maxExamined {
-			l.stop(place{seq: e.seq})
+			l.stop(stored.Place{Seq: e.seq})
 			return false, nil
 		}
 		l.examined++
@@ -167,7 +168,7 @@ func (l *listing) listEvents(ctx context.Context, events span) error {
 				continue
 			}
 			if l.examined >= maxExamined {
-				l.stop(place{e.seq, i})
+				l.stop(stored.Place{Seq: e.seq, Done: i})
 				break
 			}
 			l.examined++
@@ -240,7 +241,7 @@ func (l *listing) look(e *listedEvent, i int) error {
 		}
 	}
 	l.page.Deliveries = append(l.page.Deliveries, summary)
-	l.last = place{e.seq, i + 1}
+	l.last = stored.Place{Seq: e.seq, Done: i + 1}
 	return nil
 }
 
@@ -258,15 +259,15 @@ func (r *reader) lastAttempt(seq, endpoint int64) (last *sender.Attempt, err err
 }
 
 // stop ends the page; the next one begins at a place.
-func (l *listing) stop(next place) {
+func (l *listing) stop(next stored.Place) {
 	l.stopped = true
-	l.page.Next = next.cursor(l.q.OldestFirst)
+	l.page.Next = next.Cursor(l.q.OldestFirst)
 }
 
 // done is how many deliveries of an event an earlier page has dealt with.
 func (l *listing) done(seq int64) int {
-	if seq == l.at.seq {
-		return l.at.done
+	if seq == l.at.Seq {
+		return l.at.Done
 	}
 	return 0
 }

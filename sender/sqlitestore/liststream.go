@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/internal/stored"
 )
 
 // maxStreams is for how many endpoints deliveries are looked for endpoint by
@@ -129,7 +130,7 @@ func (l *listing) listStreams(ctx context.Context, streams []*stream, events spa
 			return err
 		}
 		if l.examined >= maxExamined {
-			l.stop(place{seq: seq})
+			l.stop(stored.Place{Seq: seq})
 			return nil
 		}
 		group = group[:0]

@@ -8,6 +8,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/internal/stored"
 )
 
 // putStatements are those of PutEvents.
@@ -108,7 +109,7 @@ func (w *writer) putEvent(e *sender.PutEvent) (conflict bool, err error) {
 	if len(event.Headers) == 0 {
 		insert.BindNull(12)
 	} else {
-		insert.BindBytes(12, appendHeaders(nil, event.Headers))
+		insert.BindBytes(12, stored.AppendHeaders(nil, event.Headers))
 	}
 	if err := run(insert); err != nil {
 		return false, err

@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/internal/stored"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -22,12 +23,10 @@ const (
 func columnEvent(stmt *sqlite.Stmt) (*webhook.Event, error) {
 	e := columnHead(stmt)
 	e.Data = columnBytes(stmt, eventColumnCount-2)
-	if headers := columnBytes(stmt, eventColumnCount-1); headers != nil {
-		d := detailDecoder{rest: headers}
-		e.Headers = d.headers()
-		if d.damaged || len(d.rest) > 0 {
-			return nil, errHeaders
-		}
+	var err error
+	e.Headers, err = stored.DecodeHeaders(columnBytes(stmt, eventColumnCount-1))
+	if err != nil {
+		return nil, err
 	}
 	return e, nil
 }
@@ -65,7 +64,7 @@ func (r *reader) columnAttempt(stmt *sqlite.Stmt, brief bool) (sender.Attempt, e
 		a.ResponseBody = columnBytes(stmt, attemptColumnCount)
 	}
 	r.scratch = scratchBytes(stmt, attemptColumnCount-1, r.scratch)
-	return a, decodeDetail(&a, r.scratch, brief)
+	return a, stored.DecodeDetail(&a, r.scratch, brief)
 }
 
 // Event implements [sender.Store].

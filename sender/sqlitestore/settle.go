@@ -2,13 +2,13 @@ package sqlitestore
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"time"
 
 	"zombiezen.com/go/sqlite"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/internal/stored"
 )
 
 // The mark and the rows behind it need not be exact: Open makes up for what
@@ -49,12 +49,12 @@ func (s *settleStatements) list() prepared {
 // an unknown status, or an attempt whose number is not at least 1.
 func (s *Store) Settle(ctx context.Context, outcomes []sender.Outcome) error {
 	for i := range outcomes {
-		if err := checkOutcome(&outcomes[i]); err != nil {
+		if err := stored.CheckOutcome(&outcomes[i]); err != nil {
 			return s.failed("settling deliveries", err)
 		}
 	}
 	err := s.write(ctx, "settling deliveries", func(w *writer) error {
-		w.counted.clear()
+		w.counted.Clear()
 		for i := range outcomes {
 			if err := w.settleOutcome(&outcomes[i]); err != nil {
 				return err
@@ -86,17 +86,6 @@ func (s *Store) Settle(ctx context.Context, outcomes []sender.Outcome) error {
 	return nil
 }
 
-// checkOutcome says what is wrong with an outcome, whatever the delivery.
-func checkOutcome(o *sender.Outcome) error {
-	if o.Status < sender.Pending || o.Status > sender.Cancelled {
-		return fmt.Errorf("the outcome for event number %d has the unknown %s", o.Seq, o.Status)
-	}
-	if o.Attempt != nil && o.Attempt.Number < 1 {
-		return fmt.Errorf("the outcome for event number %d has attempt number %d: they count from 1", o.Seq, o.Attempt.Number)
-	}
-	return nil
-}
-
 // settleOutcome records one outcome, if the delivery is pending and the
 // attempt is new.
 func (w *writer) settleOutcome(o *sender.Outcome) error {
@@ -121,7 +110,7 @@ func (w *writer) settleOutcome(o *sender.Outcome) error {
 		if added, err := w.addAttempt(key, o.Attempt); err != nil || !added {
 			return err
 		}
-		w.counted.add(l.number, o)
+		w.counted.Add(l.number, o)
 	}
 	// Putting back a delivery that has a row is a matter of memory alone: its
 	// row says already what it is, and when it was due.
@@ -198,8 +187,8 @@ func (w *writer) addAttempt(key deliveryKey, a *sender.Attempt) (bool, error) {
 	} else {
 		stmt.BindBytes(9, a.ResponseBody)
 	}
-	if hasDetail(a) {
-		w.scratch = appendDetail(w.scratch[:0], a)
+	if stored.HasDetail(a) {
+		w.scratch = stored.AppendDetail(w.scratch[:0], a)
 		stmt.BindBytes(10, w.scratch)
 	} else {
 		stmt.BindNull(10)

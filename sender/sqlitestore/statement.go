@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"errors"
-	"math"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -101,24 +100,4 @@ func columnTime(stmt *sqlite.Stmt, column int) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(stmt.ColumnInt64(column)).UTC()
-}
-
-// ceilMilli is the first whole millisecond, since 1970, that is not before a
-// time: what is kept in milliseconds is before the one as it is before the
-// other.
-func ceilMilli(t time.Time) int64 {
-	return t.Add(time.Millisecond - 1).UnixMilli()
-}
-
-// bounds are two times as bounds of what is kept in milliseconds: at the first
-// or later, and before the second. Zero times are no bounds.
-func bounds(from, to time.Time) (first, end int64) {
-	first, end = math.MinInt64, math.MaxInt64
-	if !from.IsZero() {
-		first = ceilMilli(from)
-	}
-	if !to.IsZero() {
-		end = ceilMilli(to)
-	}
-	return first, end
 }

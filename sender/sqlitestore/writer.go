@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/manysends/caddy-webhooks/sender/internal/stored"
 )
 
 // writer is the one connection that writes, with what the process knows of the
@@ -20,7 +22,7 @@ type writer struct {
 	lowWater int64
 
 	// counted is what the Settle under way has counted.
-	counted counted
+	counted stored.Counted
 
 	// scratch is reused for lists of endpoints, and for the details of attempts.
 	scratch      []byte

@@ -1,4 +1,4 @@
-package sqlitestore
+package stored
 
 import (
 	"encoding/binary"
@@ -19,12 +19,12 @@ import (
 // detailVersion begins a detail.
 const detailVersion = 1
 
-// errDetail means that the detail of an attempt cannot be read.
-var errDetail = errors.New("the detail of an attempt is damaged")
+// ErrDetail means that the detail of an attempt cannot be read.
+var ErrDetail = errors.New("the detail of an attempt is damaged")
 
-// errHeaders means that the headers of an event, which are written as those of an
+// ErrHeaders means that the headers of an event, which are written as those of an
 // attempt, cannot be read.
-var errHeaders = errors.New("the headers of an event are damaged")
+var ErrHeaders = errors.New("the headers of an event are damaged")
 
 // headerNames are the names that have numbers, from 1. Others may be added at
 // the end; none may be moved.
@@ -46,27 +46,28 @@ var headerNumbers = func() map[string]uint64 {
 	return numbers
 }()
 
-// hasDetail tells whether there is anything to write.
-func hasDetail(a *sender.Attempt) bool {
+// HasDetail tells whether there is anything to write.
+func HasDetail(a *sender.Attempt) bool {
 	return a.Timings != (sender.Timings{}) || a.RemoteAddr != "" || len(a.RequestHeaders) > 0 || len(a.ResponseHeaders) > 0
 }
 
-// appendDetail writes the detail of an attempt.
-func appendDetail(b []byte, a *sender.Attempt) []byte {
+// AppendDetail writes the detail of an attempt.
+func AppendDetail(b []byte, a *sender.Attempt) []byte {
 	b = append(b, detailVersion)
 	for _, part := range [...]webhook.Duration{a.Timings.DNS, a.Timings.Connect, a.Timings.TLS, a.Timings.FirstByte} {
 		b = binary.AppendVarint(b, int64(part))
 	}
 	b = appendString(b, a.RemoteAddr)
-	b = appendHeaders(b, a.RequestHeaders)
-	return appendHeaders(b, a.ResponseHeaders)
+	b = AppendHeaders(b, a.RequestHeaders)
+	return AppendHeaders(b, a.ResponseHeaders)
 }
 
 func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func appendHeaders(b []byte, headers http.Header) []byte {
+// AppendHeaders writes headers; [DecodeHeaders] reads them.
+func AppendHeaders(b []byte, headers http.Header) []byte {
 	b = binary.AppendUvarint(b, uint64(len(headers)))
 	for name, values := range headers {
 		number := headerNumbers[name]
@@ -82,14 +83,14 @@ func appendHeaders(b []byte, headers http.Header) []byte {
 	return b
 }
 
-// decodeDetail fills in an attempt from its detail; without the headers when
+// DecodeDetail fills in an attempt from its detail; without the headers when
 // brief is set. An empty detail says nothing.
-func decodeDetail(a *sender.Attempt, detail []byte, brief bool) error {
+func DecodeDetail(a *sender.Attempt, detail []byte, brief bool) error {
 	if len(detail) == 0 {
 		return nil
 	}
 	if detail[0] != detailVersion {
-		return errDetail
+		return ErrDetail
 	}
 	d := detailDecoder{rest: detail[1:]}
 	var timings [4]webhook.Duration
@@ -104,9 +105,23 @@ func decodeDetail(a *sender.Attempt, detail []byte, brief bool) error {
 		d.damaged = d.damaged || len(d.rest) > 0
 	}
 	if d.damaged {
-		return errDetail
+		return ErrDetail
 	}
 	return nil
+}
+
+// DecodeHeaders reads what [AppendHeaders] has written; nil when there are none.
+// The error is [ErrHeaders].
+func DecodeHeaders(headers []byte) (http.Header, error) {
+	if len(headers) == 0 {
+		return nil, nil
+	}
+	d := detailDecoder{rest: headers}
+	decoded := d.headers()
+	if d.damaged || len(d.rest) > 0 {
+		return nil, ErrHeaders
+	}
+	return decoded, nil
 }
 
 // detailDecoder takes a detail apart. Once something is damaged, all is.

@@ -1,4 +1,4 @@
-package sqlitestore
+package stored
 
 import (
 	"errors"
@@ -9,13 +9,13 @@ import (
 )
 
 func TestCursor(t *testing.T) {
-	for _, p := range []place{{1, 0}, {1, 1}, {127, 128}, {1 << 40, 1000}, {math.MaxInt64, math.MaxInt32}} {
+	for _, p := range []Place{{1, 0}, {1, 1}, {127, 128}, {1 << 40, 1000}, {math.MaxInt64, math.MaxInt32}} {
 		for _, oldestFirst := range []bool{false, true} {
-			cursor := p.cursor(oldestFirst)
-			if got, err := parseCursor(cursor, oldestFirst); err != nil || got != p {
+			cursor := p.Cursor(oldestFirst)
+			if got, err := ParseCursor(cursor, oldestFirst); err != nil || got != p {
 				t.Errorf("%v is written as %q and read as %v, %v", p, cursor, got, err)
 			}
-			if got, err := parseCursor(cursor, !oldestFirst); !errors.Is(err, sender.ErrCursor) {
+			if got, err := ParseCursor(cursor, !oldestFirst); !errors.Is(err, sender.ErrCursor) {
 				t.Errorf("the cursor of %v is read in the other direction as %v, %v", p, got, err)
 			}
 		}
@@ -31,29 +31,29 @@ func TestCursor(t *testing.T) {
 		"written otherwise":  {cursorVersion, 0, 0x81, 0, 0},
 		"more than a cursor": {cursorVersion, 0, 1, 0, 0},
 	} {
-		if got, err := parseCursor(cursorEncoding.EncodeToString(b), false); !errors.Is(err, sender.ErrCursor) {
+		if got, err := ParseCursor(cursorEncoding.EncodeToString(b), false); !errors.Is(err, sender.ErrCursor) {
 			t.Errorf("%s: %v is read as %v, %v", name, b, got, err)
 		}
 	}
 }
 
-// FuzzCursor reads any text without harm; what it reads is a place, which is
+// FuzzCursor reads any text without harm; what it reads is a Place, which is
 // written as the same text.
 func FuzzCursor(f *testing.F) {
-	f.Add(place{5, 2}.cursor(false), false)
-	f.Add(place{1 << 50, 0}.cursor(true), true)
+	f.Add(Place{5, 2}.Cursor(false), false)
+	f.Add(Place{1 << 50, 0}.Cursor(true), true)
 	f.Add("", false)
 	f.Add("AQABAA==", false)
 	f.Add("AQAB\nAA", true)
 	f.Fuzz(func(t *testing.T, cursor string, oldestFirst bool) {
-		p, err := parseCursor(cursor, oldestFirst)
+		p, err := ParseCursor(cursor, oldestFirst)
 		if err != nil {
-			if !errors.Is(err, sender.ErrCursor) || p != (place{}) {
+			if !errors.Is(err, sender.ErrCursor) || p != (Place{}) {
 				t.Fatalf("%q is read as %v, %v", cursor, p, err)
 			}
 			return
 		}
-		if p.seq < 1 || p.done < 0 || p.cursor(oldestFirst) != cursor {
+		if p.Seq < 1 || p.Done < 0 || p.Cursor(oldestFirst) != cursor {
 			t.Fatalf("%q is read as %v", cursor, p)
 		}
 	})

@@ -1,4 +1,4 @@
-package sqlitestore
+package stored
 
 import (
 	"encoding/hex"
@@ -15,9 +15,14 @@ import (
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
+// plainAttempt is an attempt without a detail.
+func plainAttempt() sender.Attempt {
+	return sender.Attempt{Number: 1, StatusCode: 200, Verdict: sender.VerdictSucceeded, ResponseBody: []byte(`{"ok":true}`)}
+}
+
 // wholeAttempt is an attempt as it usually is.
 func wholeAttempt() sender.Attempt {
-	a := *delivered.Attempt
+	a := plainAttempt()
 	a.Timings = sender.Timings{DNS: 1_203_040, Connect: 11_203_040, TLS: 21_203_040, FirstByte: webhook.Duration(53 * time.Millisecond)}
 	a.RemoteAddr = "203.0.113.77:443"
 	a.RequestHeaders = http.Header{
@@ -45,12 +50,12 @@ func TestDetail(t *testing.T) {
 		"no values": {RequestHeaders: http.Header{"Content-Type": nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if !hasDetail(&a) {
+			if !HasDetail(&a) {
 				t.Fatal("there is nothing to keep")
 			}
-			detail := appendDetail(nil, &a)
+			detail := AppendDetail(nil, &a)
 			var got sender.Attempt
-			if err := decodeDetail(&got, detail, false); err != nil {
+			if err := DecodeDetail(&got, detail, false); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(detailOf(a), got, cmpopts.EquateEmpty()); diff != "" {
@@ -58,21 +63,21 @@ func TestDetail(t *testing.T) {
 			}
 			want := sender.Attempt{Timings: a.Timings, RemoteAddr: a.RemoteAddr}
 			got = sender.Attempt{}
-			if err := decodeDetail(&got, detail, true); err != nil {
+			if err := DecodeDetail(&got, detail, true); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("detail without headers (-want +got):\n%s", diff)
 			}
 			for n := 1; n < len(detail); n++ {
-				if err := decodeDetail(&got, detail[:n], false); !errors.Is(err, errDetail) {
+				if err := DecodeDetail(&got, detail[:n], false); !errors.Is(err, ErrDetail) {
 					t.Fatalf("the first %d bytes of %d are read: %v", n, len(detail), err)
 				}
 			}
 		})
 	}
-	plain := *delivered.Attempt
-	if hasDetail(&plain) {
+	plain := plainAttempt()
+	if HasDetail(&plain) {
 		t.Error("an attempt without a detail has one")
 	}
 }
@@ -96,7 +101,7 @@ func TestDetailStays(t *testing.T) {
 		RequestHeaders: http.Header{"Date": {"x"}}, ResponseHeaders: http.Header{"My": {"y", "z"}},
 	}
 	var got sender.Attempt
-	if err := decodeDetail(&got, detail, false); err != nil {
+	if err := DecodeDetail(&got, detail, false); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -104,52 +109,25 @@ func TestDetailStays(t *testing.T) {
 	}
 }
 
-// TestDetailDamaged: an attempt that cannot be read is an error, not another
-// attempt.
-func TestDetailDamaged(t *testing.T) {
-	s := openTemp(t)
-	publications := batch(1, 0, "a")
-	put(t, s, publications)
-	outcome, whole := delivered, wholeAttempt()
-	outcome.Attempt = &whole
-	settleAll(t, s, publications, "a", outcome)
-	path := s.Path()
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	execute(t, path, "UPDATE attempts SET detail = x'0102'")
-	s, err := Open(path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if _, err := s.Event(background, "", publications[0].Events[0].Event.ID); !errors.Is(err, errDetail) || !strings.Contains(err.Error(), path) {
-		t.Errorf("Event = %v, want an error that names the file", err)
-	}
-	if _, err := s.Deliveries(background, sender.DeliveryQuery{Limit: 1}); !errors.Is(err, errDetail) {
-		t.Errorf("Deliveries = %v, want errDetail", err)
-	}
-}
-
 // FuzzDetail reads any bytes without harm, and what it reads can be written
 // and read again.
 func FuzzDetail(f *testing.F) {
 	whole := wholeAttempt()
-	f.Add(appendDetail(nil, &whole))
+	f.Add(AppendDetail(nil, &whole))
 	f.Add([]byte{})
 	f.Add([]byte{detailVersion, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{detailVersion, 0, 0, 0, 0, 0, 2, 1, 0, 1, 0, 0})
 	f.Add([]byte{detailVersion, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, detail []byte) {
 		var a, again sender.Attempt
-		err := decodeDetail(&a, detail, false)
+		err := DecodeDetail(&a, detail, false)
 		if err != nil {
-			if !errors.Is(err, errDetail) {
+			if !errors.Is(err, ErrDetail) {
 				t.Fatalf("%x: %v", detail, err)
 			}
 			return
 		}
-		if err := decodeDetail(&again, appendDetail(nil, &a), false); err != nil {
+		if err := DecodeDetail(&again, AppendDetail(nil, &a), false); err != nil {
 			t.Fatalf("%x is read, but not what is written then: %v", detail, err)
 		}
 		if diff := cmp.Diff(a, again, cmpopts.EquateEmpty()); diff != "" {
@@ -158,24 +136,24 @@ func FuzzDetail(f *testing.F) {
 	})
 }
 
-// TestDamagedHeaders: an event whose headers cannot be read is told of, not
-// delivered without them.
-func TestDamagedHeaders(t *testing.T) {
-	s := openTemp(t)
-	p := batch(1, 1)
-	p[0].Events[0].Event.Headers = http.Header{"X-Github-Event": {"push"}}
-	put(t, s, p)
-	path := s.path
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	execute(t, path, "UPDATE events SET headers = x'0501'")
-	s, err := Open(path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if _, err := s.Event(background, "", p[0].Events[0].Event.ID); !errors.Is(err, errHeaders) {
-		t.Errorf("Event: %v, want errHeaders", err)
-	}
+// BenchmarkDetail writes and reads the detail of an attempt.
+func BenchmarkDetail(b *testing.B) {
+	whole := wholeAttempt()
+	detail := AppendDetail(nil, &whole)
+	b.Run("append", func(b *testing.B) {
+		b.ReportAllocs()
+		b.ReportMetric(float64(len(detail)), "bytes")
+		for b.Loop() {
+			detail = AppendDetail(detail[:0], &whole)
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var a sender.Attempt
+			if err := DecodeDetail(&a, detail, false); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -1,0 +1,2 @@
+// Package postgrestest runs PostgreSQL servers for tests.
+package postgrestest

@@ -1,0 +1,88 @@
+package postgresstore
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/manysends/caddy-webhooks/sender"
+)
+
+// purgeTries is how often the events to delete are looked for again because one
+// of them has got pending deliveries meanwhile.
+const purgeTries = 5
+
+// allEnded tells of an event e whether all of its deliveries have come to an end.
+const allEnded = `NOT EXISTS (SELECT FROM unnest(e.targets) AS t(endpoint) WHERE NOT EXISTS (
+		SELECT FROM {s}.deliveries d WHERE d.endpoint = t.endpoint AND d.event_seq = e.seq))`
+
+// The statements that find up to $2 events that were stored before $1 and may
+// go: everybody's, and those of the tenant $3 that has a name.
+const (
+	purgeable = `SELECT e.seq FROM {s}.events e WHERE e.stored_at < $1 AND ($3::bytea IS NULL OR e.tenant = $3) AND ` + allEnded + `
+		ORDER BY e.stored_at, e.seq LIMIT $2`
+	purgeableOf = `SELECT e.seq FROM {s}.events e WHERE e.stored_at < $1 AND e.tenant <> '' AND e.tenant = $3 AND ` + allEnded + `
+		ORDER BY e.tenant, e.seq LIMIT $2`
+)
+
+// deleteEvents deletes the events $1 with all that belongs to them, and answers
+// with how many there were. It is refused when one has a delivery that has not
+// come to an end.
+const deleteEvents = `WITH gone AS (DELETE FROM {s}.events WHERE seq = ANY($1::bigint[])
+		RETURNING seq, id, tenant, targets, octet_length(data) + coalesce(octet_length(headers), 0) AS bytes),
+	ids AS (DELETE FROM {s}.event_ids i USING gone WHERE i.id = gone.id AND i.tenant = gone.tenant AND i.seq = gone.seq),
+	deliveries AS (DELETE FROM {s}.deliveries d USING (SELECT seq, unnest(targets) AS endpoint FROM gone) k
+		WHERE d.endpoint = k.endpoint AND d.event_seq = k.seq
+		RETURNING d.event_seq AS seq, coalesce(octet_length(d.attempt), 0) + coalesce(octet_length(d.body), 0) AS bytes, d.attempt IS NOT NULL AS attempted),
+	attempts AS (DELETE FROM {s}.attempts a USING gone WHERE a.event_seq = gone.seq
+		RETURNING a.event_seq AS seq, octet_length(a.attempt) + coalesce(octet_length(a.body), 0) AS bytes),
+	freed AS (
+		SELECT seq, bytes + $3::integer AS bytes FROM gone
+		UNION ALL SELECT seq, bytes + CASE WHEN attempted THEN $4::integer ELSE 0 END FROM deliveries
+		UNION ALL SELECT seq, bytes + $4 FROM attempts),
+	volume AS (INSERT INTO {s}.volume (partition, instance, bytes)
+		SELECT (seq >> $5)::integer, $2::integer, -sum(bytes) FROM freed GROUP BY 1 ORDER BY 1
+		ON CONFLICT (partition, instance) DO UPDATE SET bytes = volume.bytes + excluded.bytes)
+	SELECT (SELECT count(*) FROM gone),
+		CASE WHEN (SELECT coalesce(sum(cardinality(targets)), 0) FROM gone) <> (SELECT count(*) FROM deliveries) THEN {s}.refuse() END`
+
+// Purge implements [sender.Store]. The oldest event is the one stored first by
+// its StoredAt; of equals, the one with the lower number. Of one tenant that has
+// a name, it is the one with the lowest number.
+func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err error) {
+	if q.Limit < 1 {
+		return 0, nil
+	}
+	statement, tenant := purgeable, []byte(nil)
+	if q.Tenant != nil {
+		if tenant = []byte(*q.Tenant); len(tenant) > 0 {
+			statement = purgeableOf
+		}
+	}
+	err = s.write(ctx, "deleting old events", nil, func(ctx context.Context, conn *pgxpool.Conn, instance int32) error {
+		for range purgeTries {
+			rows, err := conn.Query(ctx, s.in(statement), q.Before.UnixMilli(), q.Limit, tenant)
+			if err != nil {
+				return err
+			}
+			seqs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+			if err != nil || len(seqs) == 0 {
+				return err
+			}
+			c := s.newChange(instance)
+			c.query(deleteEvents, func(rows pgx.Rows) error {
+				var refused *bool
+				return rows.Scan(&purged, &refused)
+			}, seqs, instance, eventOverhead, deliveryOverhead, partitionBits)
+			if err = c.send(ctx, conn); stateOf(err) != stateRefused {
+				return err
+			}
+		}
+		return errContended
+	})
+	if err != nil {
+		return 0, err
+	}
+	return purged, nil
+}

@@ -1,0 +1,202 @@
+package postgresstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/manysends/caddy-webhooks/internal/postgrestest"
+	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/storetest"
+	"github.com/manysends/caddy-webhooks/webhook"
+)
+
+func TestMain(m *testing.M) { os.Exit(postgrestest.Main(m)) }
+
+// start is when the tests' time begins.
+var start = time.Date(2024, 3, 5, 10, 30, 0, 0, time.UTC)
+
+// background is the context of calls that are not cancelled.
+var background = context.Background()
+
+// schemas counts the schemas of this program.
+var schemas atomic.Int64
+
+// options are those of a store in a schema of its own.
+func options(tb testing.TB, url string) Options {
+	tb.Helper()
+	return Options{URL: url, Schema: fmt.Sprint("test", schemas.Add(1)), MaxConns: 6}
+}
+
+// open opens a store, which is closed with the test.
+func open(tb testing.TB, o Options) *Store {
+	tb.Helper()
+	s, err := Open(background, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// openTemp opens a store in a schema of its own on the server that all tests
+// share.
+func openTemp(tb testing.TB) *Store {
+	tb.Helper()
+	return open(tb, options(tb, postgrestest.Shared(tb).URL()))
+}
+
+// crash ends a store as the death of its process, and of its lease, would.
+func crash(s *Store) error {
+	number := s.keeper.number()
+	s.stop()
+	s.workers.Wait()
+	_, err := s.pool.Exec(background, s.in(`UPDATE {s}.instances SET lease_until = '-infinity' WHERE number = $1`), number)
+	return errors.Join(err, die(s))
+}
+
+func TestStore(t *testing.T) {
+	server := postgrestest.Shared(t)
+	kept := recycled{server: server, inUse: map[string]Options{}}
+	storetest.Run(t, func(t *testing.T) storetest.Harness {
+		o := kept.take(t)
+		return storetest.Harness{
+			Open:  func() (sender.Store, error) { return Open(background, o) },
+			Crash: func(s sender.Store) error { return crash(s.(*Store)) },
+		}
+	})
+}
+
+// recycled are schemas that are emptied and used again, since to make one takes
+// longer than most tests.
+type recycled struct {
+	server *postgrestest.Server
+	inUse  map[string]Options // by the name of the test, which uses one at a time
+	free   []Options
+}
+
+// take is a schema without anything in it.
+func (r *recycled) take(t *testing.T) Options {
+	t.Helper()
+	o, again := r.inUse[t.Name()]
+	switch {
+	case again:
+		r.empty(t, o)
+		return o
+	case len(r.free) > 0:
+		o, r.free = r.free[0], r.free[1:]
+	default:
+		o = options(t, r.server.URL())
+	}
+	r.inUse[t.Name()] = o
+	t.Cleanup(func() {
+		delete(r.inUse, t.Name())
+		r.empty(t, o)
+		r.free = append(r.free, o)
+	})
+	return o
+}
+
+// empty deletes all that a store keeps.
+func (r *recycled) empty(t *testing.T, o Options) {
+	t.Helper()
+	var statements strings.Builder
+	for _, table := range []string{"endpoints", "event_ids", "events", "waiting", "deliveries", "attempts", "pending", "counters",
+		"documents", "instances", "retired", "holds", "volume"} {
+		fmt.Fprintf(&statements, "DELETE FROM %s.%s;", o.Schema, table)
+	}
+	r.server.Exec(t, r.server.URL(), statements.String())
+}
+
+// kilobyte is an event's data.
+var kilobyte = []byte(`{"text":"` + strings.Repeat("x", 1000) + `"}`)
+
+// batch is n publications of one event each, numbered from first.
+func batch(n, first int, endpoints ...string) []*sender.Publication {
+	publications := make([]*sender.Publication, n)
+	for i := range publications {
+		publications[i] = &sender.Publication{Events: []sender.PutEvent{{
+			Event:    &webhook.Event{ID: fmt.Sprintf("evt_0192f0c1a2b37c4d8e5f6071%08x", first+i), Type: "conversation.created", Timestamp: start, Data: kilobyte},
+			StoredAt: start.Add(time.Duration(first+i) * time.Millisecond), EndpointIDs: endpoints,
+		}}}
+	}
+	return publications
+}
+
+// publish stores publications.
+func publish(tb testing.TB, s sender.Store, publications []*sender.Publication) {
+	tb.Helper()
+	if err := s.PutEvents(background, publications); err != nil {
+		tb.Fatal(err)
+	}
+	for _, p := range publications {
+		if p.Err != nil {
+			tb.Fatal(p.Err)
+		}
+	}
+}
+
+// delivered is the outcome of a first attempt that succeeded.
+var delivered = sender.Outcome{Status: sender.Succeeded, Type: "conversation.created", Attempt: &sender.Attempt{
+	Number: 1, StartedAt: start, Duration: webhook.Duration(3 * time.Millisecond), StatusCode: 200,
+	Verdict: sender.VerdictSucceeded, ResponseBody: []byte(`{"ok":true}`),
+}}
+
+// outcomes are one outcome for the delivery of each publication to an endpoint.
+func outcomes(publications []*sender.Publication, endpoint string, outcome sender.Outcome) []sender.Outcome {
+	list := make([]sender.Outcome, len(publications))
+	for i, p := range publications {
+		list[i] = outcome
+		list[i].Seq, list[i].EndpointID = p.Events[0].Seq, endpoint
+	}
+	return list
+}
+
+// settleAll settles outcomes.
+func settleAll(tb testing.TB, s sender.Store, list []sender.Outcome) {
+	tb.Helper()
+	if err := s.Settle(background, list); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func TestSharedStore(t *testing.T) {
+	server := postgrestest.Shared(t)
+	kept := recycled{server: server, inUse: map[string]Options{}}
+	storetest.RunShared(t, func(t *testing.T) storetest.SharedHarness {
+		o := kept.take(t)
+		o.Lease = time.Second
+		return sharedHarness(o)
+	})
+}
+
+// sharedHarness opens instances with the same options.
+func sharedHarness(o Options) storetest.SharedHarness {
+	return storetest.SharedHarness{
+		Open: func() (sender.SharedStore, error) { return Open(background, o) },
+		Die:  func(s sender.SharedStore) error { return die(s.(*Store)) },
+		Lapse: func(s sender.SharedStore) error {
+			own := s.(*Store)
+			_, err := own.pool.Exec(background, own.in(retire), own.keeper.number(), true)
+			return err
+		},
+	}
+}
+
+// die ends a store as the death of its process would. Its lease lasts.
+func die(s *Store) error {
+	s.stop()
+	s.workers.Wait()
+	s.pool.Close()
+	s.closeOnce.Do(func() {})
+	return nil
+}
