@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -115,11 +114,7 @@ func (p *peer) mostAtOnce() int {
 }
 
 // gate answers nothing but as many as are let through.
-type gate struct {
-	mu      sync.Mutex
-	waiting int
-	through chan struct{}
-}
+type gate struct{ through chan struct{} }
 
 func newGate(t *testing.T) *gate {
 	g := &gate{through: make(chan struct{})}
@@ -131,6 +126,14 @@ func (g *gate) answer(_ http.ResponseWriter, r *http.Request, _ int) {
 	select {
 	case <-g.through:
 	case <-r.Context().Done():
+	}
+}
+
+// letOne lets one through, if one comes soon.
+func (g *gate) letOne() {
+	select {
+	case g.through <- struct{}{}:
+	case <-time.After(100 * time.Millisecond):
 	}
 }
 
@@ -167,10 +170,7 @@ func TestSharedConcurrency(t *testing.T) {
 				t.Errorf("%d were under way at once at a join, want at most %d", most, tt.atJoin)
 			}
 			for range tt.atJoin { // those that began under the old shares
-				select {
-				case g.through <- struct{}{}:
-				case <-time.After(100 * time.Millisecond):
-				}
+				g.letOne()
 			}
 			until(t, "all have the new shares", func() bool { return p.nowAtOnce() == tt.concurrency })
 			p.mu.Lock()
@@ -233,10 +233,7 @@ func TestLostLease(t *testing.T) {
 	}
 	f.common.letThrough(false, one.member)
 	f.eventually(time.Second, "all is delivered", func() bool {
-		select {
-		case g.through <- struct{}{}:
-		case <-time.After(5 * time.Millisecond):
-		}
+		g.letOne()
 		return one.record(ids[49], "a").Status == sender.Succeeded
 	})
 }

@@ -157,6 +157,10 @@ func TestDeletedWithDeliveries(t *testing.T) {
 	}
 	b.publish("for-nobody")
 	f.common.letThrough(false, b.member)
+	until(t, "the other one has heard of it", func() bool {
+		_, err := b.Endpoint(t.Context(), "", id)
+		return errors.Is(err, sender.ErrNotFound)
+	})
 	g.through <- struct{}{}
 	g.through <- struct{}{}
 	until(t, "nothing is pending", func() bool {
@@ -198,9 +202,10 @@ func TestStartBesideCreation(t *testing.T) {
 	if err := b.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for range ids {
-		g.through <- struct{}{}
-	}
+	until(t, "all are delivered", func() bool {
+		g.letOne()
+		return a.record(ids[len(ids)-1], id).Status == sender.Succeeded
+	})
 	a.delivered(id, ids...)
 }
 

@@ -112,8 +112,9 @@ func inspect(ctx context.Context, conn *pgx.Conn) (pooled, synced bool, err erro
 	var version int
 	var pid uint32
 	var readOnly bool
+	// In one message, as behind a pooler the next one may reach another server.
 	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, pg_backend_pid(),
-		pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('fsync') = 'on'`).
+		pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('fsync') = 'on'`, pgx.QueryExecModeExec).
 		Scan(&version, &pid, &readOnly, &synced)
 	switch {
 	case err != nil:

@@ -248,4 +248,3 @@ func (c *settle) tell(ctx context.Context) error {
 	}
 	return nil
 }
-

@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -60,9 +61,7 @@ func crash(s *Store) error {
 	s.stop()
 	s.workers.Wait()
 	_, err := s.pool.Exec(background, s.in(`UPDATE {s}.instances SET lease_until = '-infinity' WHERE number = $1`), number)
-	s.pool.Close()
-	s.closeOnce.Do(func() {})
-	return err
+	return errors.Join(err, die(s))
 }
 
 func TestStore(t *testing.T) {
@@ -168,4 +167,36 @@ func settleAll(tb testing.TB, s sender.Store, list []sender.Outcome) {
 	if err := s.Settle(background, list); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+func TestSharedStore(t *testing.T) {
+	server := postgrestest.Shared(t)
+	kept := recycled{server: server, inUse: map[string]Options{}}
+	storetest.RunShared(t, func(t *testing.T) storetest.SharedHarness {
+		o := kept.take(t)
+		o.Lease = time.Second
+		return sharedHarness(o)
+	})
+}
+
+// sharedHarness opens instances with the same options.
+func sharedHarness(o Options) storetest.SharedHarness {
+	return storetest.SharedHarness{
+		Open: func() (sender.SharedStore, error) { return Open(background, o) },
+		Die:  func(s sender.SharedStore) error { return die(s.(*Store)) },
+		Lapse: func(s sender.SharedStore) error {
+			own := s.(*Store)
+			_, err := own.pool.Exec(background, own.in(retire), own.keeper.number(), true)
+			return err
+		},
+	}
+}
+
+// die ends a store as the death of its process would. Its lease lasts.
+func die(s *Store) error {
+	s.stop()
+	s.workers.Wait()
+	s.pool.Close()
+	s.closeOnce.Do(func() {})
+	return nil
 }
