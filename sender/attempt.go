@@ -48,24 +48,6 @@ func moduleVersion() string {
 	return "devel"
 }
 
-// newTransport makes the HTTP client under all attempts that are made under
-// the same egress rules. It follows no redirects and decompresses nothing.
-// Connections go through the guard, and as long as they are kept they are of
-// no use to attempts under other rules.
-func newTransport(g *guard) *http.Transport {
-	return &http.Transport{
-		DialContext:            g.dialContext,
-		ForceAttemptHTTP2:      true,
-		DisableCompression:     true,
-		MaxIdleConns:           4096,
-		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        90 * time.Second,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		WriteBufferSize:        8 << 10,
-	}
-}
-
 // result is an attempt and what follows from it for the lane.
 type result struct {
 	attempt    Attempt
@@ -99,7 +81,7 @@ type posted struct {
 }
 
 // post makes one signed request of an event, and judges the answer.
-func (s *Sender) post(parent context.Context, transport *http.Transport, t *target, e *webhook.Event, traceParent string) (p posted) {
+func (s *Sender) post(parent context.Context, transport *transport, t *target, e *webhook.Event, traceParent string) (p posted) {
 	start := s.clock.Now()
 	a := &p.attempt
 	a.StartedAt = start

@@ -44,7 +44,7 @@ func (s *Sender) testTarget(ctx context.Context, t *target, eventType string) (T
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.background, func() { cancel(ErrClosed) })()
-	transport := current.transport.Clone() // the same rules, and no kept connections
+	transport := current.transport.afresh() // the same rules, and no kept connections
 	defer transport.CloseIdleConnections()
 	p := s.post(ctx, transport, t, &webhook.Event{ID: id, Type: sample.Name, Timestamp: now, Tenant: t.tenant, Data: sample.SampleData()}, "")
 	if p.err != nil && ctx.Err() != nil {
