@@ -54,12 +54,13 @@ func newPlain(g *guard) *http1.Client {
 	}
 }
 
-// RoundTrip implements [http.RoundTripper].
-func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+// clientFor is the client to make a request with, and whether that one has no
+// more of the request, but for its context, once it has returned.
+func (t *transport) clientFor(req *http.Request) (client http.RoundTripper, done bool) {
 	if t.plain.Takes(req) {
-		return t.plain.RoundTrip(req)
+		return t.plain, true
 	}
-	return t.Transport.RoundTrip(req)
+	return t.Transport, false
 }
 
 // CloseIdleConnections closes all connections that are idle.
