@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,24 +49,6 @@ func moduleVersion() string {
 	return "devel"
 }
 
-// newTransport makes the HTTP client under all attempts that are made under
-// the same egress rules. It follows no redirects and decompresses nothing.
-// Connections go through the guard, and as long as they are kept they are of
-// no use to attempts under other rules.
-func newTransport(g *guard) *http.Transport {
-	return &http.Transport{
-		DialContext:            g.dialContext,
-		ForceAttemptHTTP2:      true,
-		DisableCompression:     true,
-		MaxIdleConns:           4096,
-		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        90 * time.Second,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		WriteBufferSize:        8 << 10,
-	}
-}
-
 // result is an attempt and what follows from it for the lane.
 type result struct {
 	attempt    Attempt
@@ -78,7 +61,12 @@ type result struct {
 func (s *Sender) attempt(t *target, d *Delivery) result {
 	r := result{under: s.current.Load()}
 	ctx, traceParent, end := s.tracing.startAttempt(s.attempts, d.Event, t.id, d.Attempts+1)
-	p := s.post(ctx, r.under.transport, t, d.Event, traceParent)
+	room := attemptRooms.Get().(*[]byte)
+	p := s.post(ctx, r.under.transport, t, d.Event, traceParent, (*room)[:0])
+	if p.alone && cap(p.body) <= maxBodyRoom {
+		*room = p.body
+		attemptRooms.Put(room)
+	}
 	r.attempt, r.retryAfter = p.attempt, p.retryAfter
 	r.attempt.Number = d.Attempts + 1
 	if r.abandoned = p.err != nil && s.attempts.Err() != nil; r.abandoned {
@@ -95,11 +83,17 @@ type posted struct {
 	retryAfter time.Duration // what the endpoint asked for
 	err        error         // why there is no complete answer
 	request    *http.Request
+	body       []byte // of the request
+	alone      bool   // nobody has the request any more
 	exchange   *exchange
 }
 
-// post makes one signed request of an event, and judges the answer.
-func (s *Sender) post(parent context.Context, transport *http.Transport, t *target, e *webhook.Event, traceParent string) (p posted) {
+// attemptRooms are buffers for the bodies of requests.
+var attemptRooms = sync.Pool{New: func() any { return new([]byte) }}
+
+// post makes one signed request of an event, and judges the answer. The room is
+// for the request's body.
+func (s *Sender) post(parent context.Context, transport *transport, t *target, e *webhook.Event, traceParent string, room []byte) (p posted) {
 	start := s.clock.Now()
 	a := &p.attempt
 	a.StartedAt = start
@@ -111,9 +105,11 @@ func (s *Sender) post(parent context.Context, transport *http.Transport, t *targ
 		cancel(nil)
 	}()
 	ctx, p.exchange = watch(ctx, s.clock, start)
-	p.request = newRequest(ctx, t, e, traceParent, start)
+	p.request, p.body = newRequest(ctx, t, e, traceParent, start, room)
 
-	resp, err := transport.RoundTrip(p.request) //nolint:bodyclose // readResponse closes it
+	var client http.RoundTripper
+	client, p.alone = transport.clientFor(p.request)
+	resp, err := client.RoundTrip(p.request) //nolint:bodyclose // readResponse closes it
 	if err == nil {
 		a.StatusCode = resp.StatusCode
 		a.ResponseHeaders = keptHeaders(resp.Header)
@@ -123,7 +119,7 @@ func (s *Sender) post(parent context.Context, transport *http.Transport, t *targ
 	a.Duration = webhook.Duration(end.Sub(start))
 	var sent bool
 	if a.Timings, a.RemoteAddr, sent = p.exchange.end(end); sent {
-		a.RequestHeaders = t.shownHeaders(p.request.Header)
+		a.RequestHeaders = t.shownHeaders(p.request.Header, p.alone)
 	}
 	if err != nil {
 		a.Verdict = VerdictRetry
@@ -164,10 +160,11 @@ func shortened(s string) string {
 	return strings.ToValidUTF8(s[:maxErrorKept], "") + "…"
 }
 
-// newRequest makes the signed request of one attempt.
-func newRequest(ctx context.Context, t *target, e *webhook.Event, traceParent string, now time.Time) *http.Request {
-	const room = 256 // for all of the envelope but the data
-	body, contentType := t.format.AppendBody(make([]byte, 0, len(e.Data)+room), laidOut(e, t.format), t.bodySecretAt(now))
+// newRequest makes the signed request of one attempt, with its body in the room
+// if that is large enough.
+func newRequest(ctx context.Context, t *target, e *webhook.Event, traceParent string, now time.Time, room []byte) (*http.Request, []byte) {
+	const envelope = 256 // bytes at most, the data aside
+	body, contentType := t.format.AppendBody(slices.Grow(room, len(e.Data)+envelope), laidOut(e, t.format), t.bodySecretAt(now))
 	header := make(http.Header, 8+len(t.headers))
 	if t.format == webhook.FormatRaw {
 		for name, values := range e.Headers {
@@ -193,7 +190,7 @@ func newRequest(ctx context.Context, t *target, e *webhook.Event, traceParent st
 	// have been closed by the server: receivers know it by its webhook-id.
 	header["Idempotency-Key"] = nil
 	webhook.SetHeaders(header, t.signersAt(now), e.ID, now, body)
-	req := &http.Request{
+	req := http.Request{
 		Method:        http.MethodPost,
 		URL:           t.url,
 		Host:          t.url.Host,
@@ -201,14 +198,24 @@ func newRequest(ctx context.Context, t *target, e *webhook.Event, traceParent st
 		ProtoMajor:    1,
 		ProtoMinor:    1,
 		Header:        header,
-		Body:          io.NopCloser(bytes.NewReader(body)),
+		Body:          newRequestBody(body),
 		ContentLength: int64(len(body)),
-		GetBody: func() (io.ReadCloser, error) {
-			return io.NopCloser(bytes.NewReader(body)), nil
-		},
+		GetBody:       func() (io.ReadCloser, error) { return newRequestBody(body), nil },
 	}
-	return req.WithContext(ctx)
+	return req.WithContext(ctx), body
 }
+
+// requestBody is the body of a request, in memory.
+type requestBody struct{ bytes.Reader }
+
+func newRequestBody(text []byte) *requestBody {
+	b := new(requestBody)
+	b.Reset(text)
+	return b
+}
+
+// Close implements io.Closer.
+func (*requestBody) Close() error { return nil }
 
 var responseBuffers = sync.Pool{New: func() any {
 	b := make([]byte, maxResponseRead)

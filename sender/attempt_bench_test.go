@@ -138,7 +138,7 @@ func BenchmarkWatch(b *testing.B) {
 		hooks.GotConn(info)
 		hooks.GotFirstResponseByte()
 		x.end(clock.Now())
-		if len(keptHeaders(answer)) != 3 || len(t.shownHeaders(request)) != 5 {
+		if len(keptHeaders(answer)) != 3 || len(t.shownHeaders(request, false)) != 5 {
 			b.Fatal("headers are lost")
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -45,7 +43,8 @@ func parseEvents(body []byte, form bodyForm) (events []webhook.Event, batch bool
 }
 
 func parseArray(body []byte) (events []webhook.Event, err error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	d := decode(body)
+	defer d.done()
 	if _, err := d.ReadToken(); err != nil {
 		return nil, notJSON(err)
 	}

@@ -22,7 +22,7 @@ const maxConcurrency = 1024
 type snapshot struct {
 	catalogue    *webhook.Catalogue
 	guard        *guard
-	transport    *http.Transport // set by the sender: it outlives a change of something else
+	transport    *transport // set by the sender: it outlives a change of something else
 	egress       Egress
 	schedule     schedule
 	retention    time.Duration

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,10 +25,12 @@ var errMalformed = errors.New("malformed body")
 // The JSON must be valid UTF-8 without duplicate member names (RFC 7493).
 // Other members are refused, so that a misspelt one is not silently lost. The
 // data is compacted and otherwise left alone. Errors wrap errMalformed when
-// the body is not such JSON, and ErrInvalid when a member is wrong.
+// the body is not such JSON, and ErrInvalid when a member is wrong. Nothing of
+// the event is part of the body.
 func parseEvent(body []byte) (webhook.Event, error) {
 	var e webhook.Event
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
+	d := decode(body)
+	defer d.done()
 	switch kind := d.PeekKind(); {
 	case kind != '{' && kind != 0:
 		return e, fmt.Errorf("%w: the body is a JSON %s: send an object such as {\"event\":\"conversation.created\",\"data\":{}}", errMalformed, kindName(kind))
@@ -42,7 +45,7 @@ func parseEvent(body []byte) (webhook.Event, error) {
 		if err != nil {
 			return e, notJSON(err)
 		}
-		if err := readMember(&e, token.String(), d); err != nil {
+		if err := readMember(&e, token.String(), d.Decoder); err != nil {
 			return e, err
 		}
 	}
@@ -58,6 +61,32 @@ func parseEvent(body []byte) (webhook.Event, error) {
 	return e, nil
 }
 
+// decoder reads JSON that lies in memory.
+type decoder struct {
+	*jsontext.Decoder
+	text bytes.Buffer
+}
+
+var decoders = sync.Pool{New: func() any { return &decoder{Decoder: new(jsontext.Decoder)} }}
+
+// decode returns a decoder, which must be told when it is done.
+func decode(text []byte) *decoder {
+	d := decoders.Get().(*decoder)
+	d.reset(text)
+	return d
+}
+
+// done makes the decoder free for others.
+func (d *decoder) done() {
+	d.reset(nil)
+	decoders.Put(d)
+}
+
+func (d *decoder) reset(text []byte) {
+	d.text = *bytes.NewBuffer(text)
+	d.Reset(&d.text)
+}
+
 // readMember reads one member of a published event.
 func readMember(e *webhook.Event, name string, d *jsontext.Decoder) error {
 	if name == "data" {
@@ -65,11 +94,7 @@ func readMember(e *webhook.Event, name string, d *jsontext.Decoder) error {
 		if err != nil {
 			return notJSON(err)
 		}
-		value = value.Clone()
-		if err := compact(&value); err != nil {
-			return fmt.Errorf("%w: data %w", errMalformed, err)
-		}
-		e.Data = value
+		e.Data = appendCompact(make([]byte, 0, len(value)), value)
 		return nil
 	}
 	var field *string

@@ -29,12 +29,15 @@ var hiddenHeader = []string{hidden}
 
 // shownHeaders are those of a request as they are shown to people: without the
 // values that the endpoint's owner has set, or those of his user name and
-// password. It shares values with sent.
-func (t *target) shownHeaders(sent http.Header) http.Header {
-	shown := make(http.Header, len(sent))
-	for name, values := range sent {
-		if len(values) > 0 { // or it is not sent
-			shown[name] = values
+// password. They share values with sent and, if that is nobody else's, are it.
+func (t *target) shownHeaders(sent http.Header, alone bool) http.Header {
+	shown := sent
+	if !alone {
+		shown = maps.Clone(sent)
+	}
+	for name, values := range shown {
+		if len(values) == 0 { // it is not sent
+			delete(shown, name)
 		}
 	}
 	for name := range t.headers {

@@ -91,7 +91,7 @@ func (i *Inbox) publish(s *Sender, w http.ResponseWriter, r *http.Request) (rece
 		w.Header().Set("Allow", http.MethodPost)
 		return receipt, http.StatusMethodNotAllowed, fmt.Errorf("the method %s is not allowed: send webhooks with POST", r.Method)
 	}
-	body, status, err := readBody(w, r, i.MaxSize)
+	body, status, err := readBody(w, r, i.MaxSize, nil)
 	if err != nil {
 		return receipt, status, err
 	}

@@ -9,8 +9,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/manysends/caddy-webhooks/webhook"
 )
@@ -58,6 +60,28 @@ func (i *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(appendReceipts(make([]byte, 0, 64*len(receipts)), receipts, batch)) // the client may be gone
 }
 
+// bodyRooms are buffers for bodies. What needed a large one is rare, so they
+// stay small.
+var bodyRooms = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxBodyRoom = 64 << 10
+
+// read reads the events in the body. When it is not read to its end, it says
+// with which status to answer.
+func (i *Intake) read(w http.ResponseWriter, r *http.Request) (events []webhook.Event, batch bool, status int, err error) {
+	room := bodyRooms.Get().(*[]byte)
+	defer bodyRooms.Put(room)
+	body, status, err := readBody(w, r, i.MaxSize, (*room)[:0])
+	if err != nil {
+		return nil, false, status, err
+	}
+	if cap(body) <= maxBodyRoom {
+		*room = body
+	}
+	events, batch, err = parseEvents(body, formOf(r.Header.Get("Content-Type")))
+	return events, batch, 0, err
+}
+
 // appendReceipts appends the answer to accepted events as JSON. An ID holds
 // nothing that needs escaping.
 func appendReceipts(dst []byte, receipts []Receipt, batch bool) []byte {
@@ -83,11 +107,10 @@ func (i *Intake) publish(w http.ResponseWriter, r *http.Request) (receipts []Rec
 	if status, err := checkRequest(w, r); err != nil {
 		return nil, false, status, err
 	}
-	body, status, err := readBody(w, r, i.MaxSize)
-	if err != nil {
+	events, batch, status, err := i.read(w, r)
+	if status != 0 {
 		return nil, false, status, err
 	}
-	events, batch, err := parseEvents(body, formOf(r.Header.Get("Content-Type")))
 	if err == nil {
 		err = i.complete(events, r, batch)
 	}
@@ -222,9 +245,10 @@ func checkContentType(s string) error {
 	return fmt.Errorf("the content type %q is not understood: send application/json", s)
 }
 
-// readBody reads the whole body, within the limit, or the default of it. With an
-// error it says with which status to answer.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, int, error) {
+// readBody reads the whole body, within the limit, or the default of it, into the
+// room given if it is large enough. With an error it says with which status to
+// answer.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, body []byte) ([]byte, int, error) {
 	limit = orDefault(limit, DefaultMaxSize)
 	tooLarge := fmt.Errorf("the body is larger than %d bytes: send less, or raise max_size", limit)
 	if r.ContentLength > limit {
@@ -232,8 +256,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, int,
 		return nil, http.StatusRequestEntityTooLarge, tooLarge
 	}
 	// The declared length is only believed as far as it is cheap.
-	room := min(max(r.ContentLength+1, 512), 64<<10)
-	body := make([]byte, 0, room)
+	body = slices.Grow(body, int(min(max(r.ContentLength+1, 512), maxBodyRoom)))
 	reader := http.MaxBytesReader(w, r.Body, limit)
 	for {
 		n, err := reader.Read(body[len(body):cap(body)])

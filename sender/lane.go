@@ -205,7 +205,7 @@ func (l *lane) pump() {
 			return
 		}
 		l.s.running.Add(1)
-		go l.run(kind, d)
+		l.s.hand(job{l, kind, d})
 	}
 }
 

@@ -50,6 +50,7 @@ type Sender struct {
 
 	puts      putQueue
 	settling  settleQueue
+	idle      idleWorkers
 	metrics   *metrics
 	tracing   tracing
 	claims    chan struct{} // a slot for each claim that may run at once
@@ -138,6 +139,7 @@ func New(cfg Config, store Store, o Options) (*Sender, error) {
 	s.metrics.outbox = func() *OutboxCount { return s.countOutbox(s.background) }
 	s.puts.init()
 	s.settling.init()
+	s.idle.init()
 	s.unhealthy.init()
 	s.notices.init(o.Notify)
 	if err := s.load(first); err != nil {

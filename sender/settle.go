@@ -9,8 +9,11 @@ import (
 
 const (
 	// settleEvery is how long outcomes gather before they are committed. It
-	// bounds what is delivered again after a crash.
-	settleEvery = 5 * time.Millisecond
+	// bounds what is delivered again after a crash. Where commits take long they
+	// gather for longer, so that the store has most of its time for publishers.
+	settleEvery    = 5 * time.Millisecond
+	maxSettleEvery = 50 * time.Millisecond
+	settleShare    = 3 // of the store's time, one in so many parts at most
 
 	// maxSettle is how many outcomes one transaction holds, so that publishers
 	// do not wait long for it.
@@ -143,21 +146,24 @@ func (q *settleQueue) flush(ctx context.Context) error {
 // settleLoop commits outcomes until the sender closes.
 func (s *Sender) settleLoop() {
 	var batch []Outcome
+	var took time.Duration // the last commit
 	for {
 		select {
 		case <-s.settling.wake:
 		case <-s.background.Done():
 			return
 		}
-		s.gather()
+		s.gather(min(max(settleEvery, took*(settleShare-1)), maxSettleEvery))
 		for {
 			batch = s.settling.take(batch[:0])
 			if len(batch) == 0 {
 				break
 			}
+			began := time.Now()
 			if !s.settle(batch) {
 				return
 			}
+			took = time.Since(began)
 			s.settling.settled()
 			s.tellLanes(batch)
 			clear(batch)
@@ -194,8 +200,8 @@ func (s *Sender) changedSince(o *Outcome) bool {
 }
 
 // gather lets more outcomes come before a commit.
-func (s *Sender) gather() {
-	timer := time.NewTimer(settleEvery)
+func (s *Sender) gather(d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -44,9 +44,9 @@ func (s *Sender) testTarget(ctx context.Context, t *target, eventType string) (T
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.background, func() { cancel(ErrClosed) })()
-	transport := current.transport.Clone() // the same rules, and no kept connections
+	transport := current.transport.afresh() // the same rules, and no kept connections
 	defer transport.CloseIdleConnections()
-	p := s.post(ctx, transport, t, &webhook.Event{ID: id, Type: sample.Name, Timestamp: now, Tenant: t.tenant, Data: sample.SampleData()}, "")
+	p := s.post(ctx, transport, t, &webhook.Event{ID: id, Type: sample.Name, Timestamp: now, Tenant: t.tenant, Data: sample.SampleData()}, "", nil)
 	if p.err != nil && ctx.Err() != nil {
 		return TestReport{}, context.Cause(ctx)
 	}
@@ -102,7 +102,7 @@ func (t *target) shownRequest(req *http.Request) (TestRequest, error) {
 	return TestRequest{
 		Method:  req.Method,
 		URL:     shownURL(req.URL),
-		Headers: t.shownHeaders(req.Header).Clone(),
+		Headers: t.shownHeaders(req.Header, false).Clone(),
 		Body:    string(text),
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/webhook"
@@ -234,3 +235,12 @@ func newNamedConn(conn net.Conn) net.Conn {
 
 // RemoteAddr implements net.Conn.
 func (c *namedConn) RemoteAddr() net.Addr { return &c.remote }
+
+// SyscallConn implements syscall.Conn where the connection does.
+func (c *namedConn) SyscallConn() (syscall.RawConn, error) {
+	sys, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, syscall.EINVAL
+	}
+	return sys.SyscallConn()
+}
