@@ -50,6 +50,15 @@ for i, k in ipairs(KEYS) do
 end
 return 0`)
 
+	// scriptRetell sets the keys to what they should be, where nobody else has
+	// them: with each come the token of its claim, its value, and for how long.
+	scriptRetell = rueidis.NewLuaScript(`
+for i, k in ipairs(KEYS) do
+	local v = redis.call('GET', k)
+	if not v or v == ARGV[3 * i - 2] then redis.call('SET', k, ARGV[3 * i - 1], 'PX', ARGV[3 * i]) end
+end
+return 0`)
+
 	// scriptForget frees the keys of a committed event, all but the last of
 	// KEYS, and tells the others in the stream that is the last.
 	scriptForget = rueidis.NewLuaScript(`
