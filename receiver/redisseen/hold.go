@@ -105,7 +105,7 @@ func (h *hold) commit(ctx context.Context, ttl time.Duration) (other bool, err e
 	}
 	n, err := h.memory.number(ctx, scriptCommit, h.names, args)
 	if err == nil && n == 0 {
-		h.memory.remember(h, ttl)
+		h.memory.remember(debt{hold: h, until: time.Now().Add(ttl)})
 	}
 	return n != 0, err
 }
@@ -130,11 +130,13 @@ func (h *hold) Release(ctx context.Context) error {
 
 func (h *hold) release(ctx context.Context) error {
 	_, err := h.memory.number(ctx, scriptRelease, h.names, []string{h.token})
+	if err == nil {
+		h.memory.remember(debt{hold: h})
+	}
 	return err
 }
 
-// debt is a commit, or with the zero time a release, that Redis could not be
-// told, or may not have heard.
+// debt is a commit, or with the zero time a release, that Redis is to be told.
 type debt struct {
 	hold  *hold
 	until time.Time // when the event may be forgotten

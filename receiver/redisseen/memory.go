@@ -34,7 +34,7 @@ type Memory struct {
 	mu     sync.Mutex
 	holds  map[*hold]struct{}
 	owed   []debt
-	recent []commit // oldest first
+	recent []ended // oldest first
 
 	stop    chan struct{}
 	done    chan struct{}

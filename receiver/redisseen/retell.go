@@ -15,44 +15,43 @@ import (
 // A server that takes another's place, and one that starts again, may have lost
 // what it was told in the last moments, since Redis copies and writes after it
 // has answered. So each process tells it again what is its own to tell: the
-// claims that it holds, and what it has committed of late.
+// claims that it holds, and those that it has committed or released of late.
 
 const (
-	// retellFor is for how long a commit may be told again. Redis can be kept
+	// retellFor is for how long the end of a claim may be told again. Redis can be kept
 	// from answering when no replica has heard from it for 10 seconds
 	// (min-replicas-max-lag), and writes to its disk every second.
 	retellFor = 15 * time.Second
 
-	// maxRecent is how many commits are kept to be told again.
+	// maxRecent is how many ends of claims are kept to be told again.
 	maxRecent = 1 << 16
 
 	// retellAtOnce is how many keys are told by one call.
 	retellAtOnce = 256
 )
 
-// commit is one that Redis has confirmed.
-type commit struct {
-	hold  *hold
-	at    time.Time
-	until time.Time // when the event may be forgotten
+// ended is the end of a claim that Redis has confirmed.
+type ended struct {
+	debt
+	at time.Time
 }
 
-// remember notes a commit.
-func (m *Memory) remember(h *hold, ttl time.Duration) {
+// remember notes the end of a claim.
+func (m *Memory) remember(d debt) {
 	now := time.Now()
 	m.letGo(now)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.recent = append(m.recent, commit{hold: h, at: now, until: now.Add(ttl)})
+	m.recent = append(m.recent, ended{d, now})
 }
 
-// letGo lets go of commits that are old, or one too many.
+// letGo lets go of what is old, or one too many.
 func (m *Memory) letGo(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := 0
 	for old < len(m.recent) && (now.Sub(m.recent[old].at) > retellFor || len(m.recent)-old >= maxRecent) {
-		m.recent[old] = commit{}
+		m.recent[old] = ended{}
 		old++
 	}
 	if m.recent = m.recent[old:]; len(m.recent) == 0 {
@@ -65,7 +64,7 @@ func (m *Memory) disremember(k receiver.Key) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	name := m.name(k)
-	m.recent = slices.DeleteFunc(m.recent, func(c commit) bool { return slices.Contains(c.hold.names, name) })
+	m.recent = slices.DeleteFunc(m.recent, func(e ended) bool { return slices.Contains(e.hold.names, name) })
 }
 
 // countDials counts the connections that are made, and wakes the keeper after
@@ -92,9 +91,9 @@ func dialServer(ctx context.Context, address string, dialer *net.Dialer, config 
 	return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
 }
 
-// retellUnnoticed tells commits again if the client has connected anew by
-// itself, without any call having failed. It leaves claims alone, since one
-// may be given up meanwhile.
+// retellUnnoticed tells the ends of claims again if the client has connected
+// anew by itself, without any call having failed. It leaves claims alone, since
+// one may end meanwhile.
 func (k *keeper) retellUnnoticed() {
 	c := k.live.Load()
 	if c == nil || k.dialed.Load() == k.retold {
@@ -109,52 +108,52 @@ func (k *keeper) retellUnnoticed() {
 // no other call can be made.
 func (k *keeper) retell(c rueidis.Client, claims bool) error {
 	dialed := k.dialed.Load()
-	var keys, args []string
-	flush := func() error {
-		if len(keys) == 0 {
-			return nil
+	for part := range slices.Chunk(k.toRetell(time.Now(), claims), retellAtOnce) {
+		var keys, args []string
+		for _, w := range part {
+			keys, args = append(keys, w.name), append(args, w.token, w.value, milliseconds(w.life))
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), k.options.Timeout)
-		defer cancel()
 		err := scriptRetell.Exec(ctx, c, keys, args).Error()
-		keys, args = keys[:0], args[:0]
-		return err
-	}
-	for _, r := range k.toRetell(time.Now(), claims) {
-		for i, name := range r.hold.names {
-			value, life := r.hold.token, k.options.Lease
-			if !r.until.IsZero() {
-				value, life = r.hold.committed(i), time.Until(r.until)
-			}
-			keys, args = append(keys, name), append(args, r.hold.token, value, milliseconds(life))
+		cancel()
+		if err != nil {
+			return err
 		}
-		if len(keys) >= retellAtOnce {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := flush(); err != nil {
-		return err
 	}
 	k.retold = dialed
 	return nil
 }
 
-// toRetell are the commits that may have been lost, and claims, which end at no
-// known time.
-func (m *Memory) toRetell(now time.Time, claims bool) (all []commit) {
+// wish is what a key should be, unless somebody else has it.
+type wish struct {
+	name, token string
+	value       string // empty: free
+	life        time.Duration
+}
+
+func (m *Memory) toRetell(now time.Time, claims bool) (wishes []wish) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, c := range m.recent {
-		if now.Sub(c.at) <= retellFor && now.Before(c.until) {
-			all = append(all, c)
+	for _, e := range m.recent {
+		over := !e.until.IsZero() && !e.until.After(now)
+		if over || now.Sub(e.at) > retellFor {
+			continue
+		}
+		for i, name := range e.hold.names {
+			w := wish{name: name, token: e.hold.token, life: e.until.Sub(now)}
+			if !e.until.IsZero() {
+				w.value = e.hold.committed(i)
+			}
+			wishes = append(wishes, w)
 		}
 	}
-	if claims {
-		for h := range m.holds {
-			all = append(all, commit{hold: h})
+	if !claims {
+		return wishes
+	}
+	for h := range m.holds {
+		for _, name := range h.names {
+			wishes = append(wishes, wish{name: name, token: h.token, value: h.token, life: m.options.Lease})
 		}
 	}
-	return all
+	return wishes
 }

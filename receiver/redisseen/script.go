@@ -51,11 +51,16 @@ end
 return 0`)
 
 	// scriptRetell sets the keys to what they should be, where nobody else has
-	// them: with each come the token of its claim, its value, and for how long.
+	// them: with each come the token of its claim, its value, which is empty for
+	// a key that was released, and for how long.
 	scriptRetell = rueidis.NewLuaScript(`
 for i, k in ipairs(KEYS) do
-	local v = redis.call('GET', k)
-	if not v or v == ARGV[3 * i - 2] then redis.call('SET', k, ARGV[3 * i - 1], 'PX', ARGV[3 * i]) end
+	local v, value = redis.call('GET', k), ARGV[3 * i - 1]
+	if value == '' then
+		if v == ARGV[3 * i - 2] then redis.call('DEL', k) end
+	elseif not v or v == ARGV[3 * i - 2] then
+		redis.call('SET', k, value, 'PX', ARGV[3 * i])
+	end
 end
 return 0`)
 
