@@ -83,19 +83,22 @@ func (s *Server) Run(t testing.TB) {
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitForListener(t, s.Addr)
+	waitFor(t, "redis-server to listen", func() bool { return listens(s.Addr) })
 }
 
-func waitForListener(t testing.TB, addr string) {
+func listens(addr string) bool {
+	conn, err := net.Dial("tcp", addr)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil
+}
+
+func waitFor(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for until := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
+	for until := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatalf("redis-server does not listen: %v", err)
+			t.Fatalf("waited in vain for %s", what)
 		}
 	}
 }

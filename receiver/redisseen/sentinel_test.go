@@ -3,39 +3,18 @@ package redisseen_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/redis/rueidis"
 
 	"github.com/manysends/caddy-webhooks/internal/redistest"
 	"github.com/manysends/caddy-webhooks/receiver"
 	"github.com/manysends/caddy-webhooks/receiver/redisseen"
 )
 
-// watched is a master with a replica, which a Sentinel watches.
-type watched struct {
-	master, replica *redistest.Server
-	sentinel        *redistest.Sentinel
-}
-
-func startWatched(t testing.TB) watched {
-	t.Helper()
-	w := watched{master: redistest.Start(t, "--appendonly", "no")}
-	w.replica = redistest.StartReplica(t, w.master, "--appendonly", "no")
-	eventually(t, "the replica to have a copy", func() bool {
-		return says(w.replica.Addr, "master_link_status:up") && says(w.master.Addr, "connected_slaves:1")
-	})
-	w.sentinel = redistest.StartSentinel(t, w.master)
-	eventually(t, "the Sentinel to know the replica", func() bool { return says(w.sentinel.Addr, "slaves=1") })
-	return w
-}
-
 // waitForReplica waits until the replica has all that the master has.
-func (w watched) waitForReplica(t testing.TB) {
+func waitForReplica(t testing.TB, w redistest.Watched) {
 	t.Helper()
-	c := dial(t, redisseen.Options{URL: w.master.URL()})
+	c := dial(t, redisseen.Options{URL: w.Master.URL()})
 	ctx := context.Background()
 	if err := c.Do(ctx, c.B().Set().Key("last").Value("1").Build()).Error(); err != nil {
 		t.Fatal(err)
@@ -45,34 +24,16 @@ func (w watched) waitForReplica(t testing.TB) {
 	}
 }
 
-// says tells whether a server or a Sentinel says so of itself.
-func says(addr, what string) bool {
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true, ForceSingleClient: true})
-	if err != nil {
-		return false
-	}
-	defer c.Close()
-	text, err := c.Do(context.Background(), c.B().Info().Build()).ToString()
-	return err == nil && strings.Contains(text, what)
-}
-
-// failOver kills the master, and waits until the replica has taken its place.
-func (w watched) failOver(t testing.TB) {
-	t.Helper()
-	w.master.Kill()
-	eventually(t, "the replica to be the master", func() bool { return says(w.replica.Addr, "role:master") })
-}
-
 // A new master is told again what the last one took with it: here the replica
 // heard nothing at all in the last moments.
 func TestNewMasterIsToldWhatWasLost(t *testing.T) {
-	w := startWatched(t)
-	m := open(t, redisseen.Options{URL: w.sentinel.URL(), Name: "n"})
-	other := open(t, redisseen.Options{URL: "redis://" + w.sentinel.Addr, Sentinel: redisseen.Sentinel{MasterSet: redistest.MasterSet}, Name: "n"})
+	w := redistest.StartWatched(t)
+	m := open(t, redisseen.Options{URL: w.Sentinel.URL(), Name: "n"})
+	other := open(t, redisseen.Options{URL: "redis://" + w.Sentinel.Addr, Sentinel: redisseen.Sentinel{MasterSet: redistest.MasterSet}, Name: "n"})
 	ctx := context.Background()
 	released := must(t, m, "claimed", receiver.Key{8})
-	w.waitForReplica(t)
-	w.replica.Freeze(t)
+	waitForReplica(t, w)
+	w.Replica.Freeze(t)
 	committed := must(t, m, "claimed", receiver.Key{1}, receiver.Key{2})
 	if err := committed.Hold.Commit(ctx, time.Hour); err != nil {
 		t.Fatal(err)
@@ -89,12 +50,12 @@ func TestNewMasterIsToldWhatWasLost(t *testing.T) {
 	}
 	held := must(t, m, "claimed", receiver.Key{4})
 	given := must(t, m, "claimed", receiver.Key{5})
-	w.master.Kill()
-	w.replica.Thaw(t)
+	w.Master.Kill()
+	w.Replica.Thaw(t)
 	if err := given.Hold.Release(ctx); !errors.Is(err, receiver.ErrUnavailable) {
 		t.Errorf("release: %v, want ErrUnavailable", err)
 	}
-	w.failOver(t)
+	w.FailOver(t)
 	eventually(t, "the new master", func() bool {
 		found, err := m.Claim(ctx, []receiver.Key{{6}}, 0)
 		return err == nil && found.Hold != nil
@@ -122,12 +83,12 @@ func TestNewMasterIsToldWhatWasLost(t *testing.T) {
 // killed while events are sprayed, and tells for how long a receiver went
 // without. The second half comes when that is over.
 func sprayOver(t testing.TB, events int) (sp *spraying, gap time.Duration) {
-	w := startWatched(t)
-	sp = newSpraying(t, events, receiver.StateOptions{}, redisseen.Options{URL: w.sentinel.URL()})
+	w := redistest.StartWatched(t)
+	sp = newSpraying(t, events, receiver.StateOptions{}, redisseen.Options{URL: w.Sentinel.URL()})
 	sp.isOdd.Store(true)
 	sp.run(t, 0, events/2, func() {
 		killed := time.Now()
-		w.failOver(t)
+		w.FailOver(t)
 		eventually(t, "the new master to be asked", func() bool { return !sp.away(t) })
 		gap = time.Since(killed)
 	})
