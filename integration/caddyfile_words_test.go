@@ -60,6 +60,8 @@ const (
 	inSettings = "{\n\twebhooks\n}\n\nlocalhost {\n\twebhook_settings {\n%s\n\t}\n}\n"
 	inReceive  = "localhost {\n\twebhook_receive standard {\n%s\n\t}\n}\n"
 	inRedis    = "localhost {\n\twebhook_receive standard {\n\t\tredis {env.REDIS_URL} {\n%s\n\t\t}\n\t}\n}\n"
+	inTLS      = "localhost {\n\twebhook_receive standard {\n\t\tredis {env.REDIS_URL} {\n\t\t\ttls {\n%s\n\t\t\t}\n\t\t}\n\t}\n}\n"
+	inSentinel = "localhost {\n\twebhook_receive standard {\n\t\tredis {env.REDIS_URL} {\n\t\t\tsentinel main {\n%s\n\t\t\t}\n\t\t}\n\t}\n}\n"
 	inDedupe   = "localhost {\n\twebhook_receive standard {\n\t\tdedupe {\n%s\n\t\t}\n\t}\n}\n"
 	inTemplate = "localhost {\n\twebhook_receive custom {\n\t\ttemplate {\n%s\n\t\t}\n\t}\n}\n"
 	inPlace    = "localhost {\n\twebhook_receive custom {\n\t\ttemplate {\n\t\t\tNAME header X-Signature {\n%s\n\t\t\t}\n\t\t}\n\t}\n}\n"
@@ -152,6 +154,17 @@ var blocks = []wordBlock{
 	{"redis", inRedis, []word{
 		{"prefix", "hooks", one},
 		{"on_error", "allow", one},
+		{"tls", "{\n\tca /etc/ssl/redis.pem\n}", kind{braces: true, alone: true}},
+		{"sentinel", "main", kind{braces: true}},
+	}},
+	{"tls", inTLS, []word{
+		{"ca", "/etc/ssl/redis.pem", list},
+		{"client_certificate", "/etc/ssl/caddy.pem /etc/ssl/caddy.key", one},
+		{"server_name", "redis.internal", one},
+	}},
+	{"sentinel", inSentinel, []word{
+		{"username", "caddy", one},
+		{"password", "{env.SENTINEL_PASSWORD}", one},
 	}},
 	{"dedupe", inDedupe, []word{
 		{"wait", "10s", one},

@@ -17,11 +17,12 @@ import (
 // configStructs are the types whose fields docs/json.md lists, by the folder of
 // their package.
 var configStructs = map[string][]string{
-	"../caddymodule": {"App", "SQLite", "Publish", "PublishEvent", "Settings", "Receive"},
-	"../signer":      {"Config"},
-	"../sender":      {"Config", "Endpoint", "Egress"},
-	"../receiver":    {"Config", "SourceRate", "Dedupe", "Template", "Place"},
-	"../webhook":     {"EventType", "Rate"},
+	"../caddymodule/redis": {"Redis", "TLS", "Sentinel"},
+	"../caddymodule":       {"App", "SQLite", "Publish", "PublishEvent", "Settings", "Receive"},
+	"../signer":            {"Config"},
+	"../sender":            {"Config", "Endpoint", "Egress"},
+	"../receiver":          {"Config", "SourceRate", "Dedupe", "Template", "Place"},
+	"../webhook":           {"EventType", "Rate"},
 }
 
 // TestDocumentedJSON keeps the tables of docs/json.md in step with the doc
@@ -126,7 +127,7 @@ func jsonType(e ast.Expr) string {
 			return "number"
 		case "RawMessage":
 			return "object"
-		case "string", "Format":
+		case "string", "Format", "OnError":
 			return "string"
 		case "Duration":
 			return "duration"

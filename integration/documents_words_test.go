@@ -20,6 +20,9 @@ var directives = []struct{ name, heading, source string }{
 	{"webhook_sign", "webhook_sign", ":80 {\n\twebhook_sign github {\n\t\tnonsense\n\t}\n}\n"},
 	{"webhook_receive", "webhook_receive", ":80 {\n\twebhook_receive github {\n\t\tnonsense\n\t}\n}\n"},
 	{"dedupe", "dedupe", ":80 {\n\twebhook_receive github {\n\t\tdedupe 24h {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
+	{"redis", "redis", ":80 {\n\twebhook_receive github {\n\t\tredis redis://localhost {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
+	{"tls of redis", "tls of redis", ":80 {\n\twebhook_receive github {\n\t\tredis redis://localhost {\n\t\t\ttls {\n\t\t\t\tnonsense\n\t\t\t}\n\t\t}\n\t}\n}\n"},
+	{"sentinel of redis", "sentinel of redis", ":80 {\n\twebhook_receive github {\n\t\tredis redis://localhost {\n\t\t\tsentinel main {\n\t\t\t\tnonsense\n\t\t\t}\n\t\t}\n\t}\n}\n"},
 	{"template", "template", ":80 {\n\twebhook_receive custom {\n\t\ttemplate {\n\t\t\tnonsense\n\t\t}\n\t}\n}\n"},
 	{"signature", "places", ":80 {\n\twebhook_receive custom {\n\t\ttemplate {\n\t\t\tsignature header X-Signature {\n\t\t\t\tnonsense\n\t\t\t}\n\t\t}\n\t}\n}\n"},
 }

@@ -126,6 +126,70 @@ func TestThreeCaddysShareARedis(t *testing.T) {
 	}
 }
 
+// TestCaddysShareARedisOverTLS shows certificates both ways, and takes a new one
+// without a reload.
+func TestCaddysShareARedisOverTLS(t *testing.T) {
+	authority := redistest.NewAuthority(t)
+	server := redistest.StartTLS(t, authority, "redis.internal")
+	certificate, key := authority.Issue(t, "caddy")
+	settings := fmt.Sprintf("redis {env.REDIS_URL} {\n\t\t\ttls {\n\t\t\t\tca %s\n\t\t\t\tclient_certificate %s %s\n\t\t\t\tserver_name redis.internal\n\t\t\t}\n\t\t}", authority.File, certificate, key)
+	app := newSink(t, "")
+	sharedOnce(t, server.URL(), settings, app)
+
+	c, site := newRedisCaddy(t, server.URL()), freeAddress(t)
+	c.start(receiverCaddyfile(c.admin, site, app.URL, githubReceiver(settings)))
+	sendOnce := func(n int) received {
+		body := fmt.Sprintf(`{"n":%d}`, n)
+		return send(t, "http://"+site, github(githubSecret, fmt.Sprintf("again-%d", n), body), []byte(body))
+	}
+	waitFor(t, "Redis to be asked", func() bool { return sendOnce(1).status == http.StatusOK })
+	writeFile(t, certificate, "replaced by something that is none")
+	server.Kill()
+	server.Run(t)
+	waitFor(t, "the certificate to be missed", func() bool { return sendOnce(2).status == http.StatusServiceUnavailable })
+	authority.Issue(t, "caddy") // into the same files
+	waitFor(t, "the new certificate to be taken", func() bool { return sendOnce(3).status == http.StatusOK })
+}
+
+// TestCaddysAskASentinel finds the Redis by its name, also the one that takes its
+// place.
+func TestCaddysAskASentinel(t *testing.T) {
+	w := redistest.StartWatched(t)
+	app := newSink(t, "")
+	sites := sharedOnce(t, "redis://"+w.Sentinel.Addr, "redis {env.REDIS_URL} {\n\t\t\tsentinel "+redistest.MasterSet+"\n\t\t}", app)
+	w.FailOver(t)
+	const body = `{"n":"after"}`
+	for _, site := range sites {
+		waitFor(t, "the new master to be asked", func() bool {
+			got := send(t, "http://"+site, github(githubSecret, "after", body), []byte(body))
+			return got.status == http.StatusOK
+		})
+	}
+	if got := len(app.deliveries()); got != 2 {
+		t.Errorf("the application got %d requests, want one for each event", got)
+	}
+}
+
+// sharedOnce sends an event to two Caddys with a setting, and wants the
+// application to have it once.
+func sharedOnce(t *testing.T, url, settings string, app *sink) (sites [2]string) {
+	t.Helper()
+	const body = `{"n":"shared"}`
+	for i := range sites {
+		c := newRedisCaddy(t, url)
+		sites[i] = freeAddress(t)
+		c.start(receiverCaddyfile(c.admin, sites[i], app.URL, githubReceiver(settings)))
+		waitFor(t, "Redis to be asked", func() bool {
+			got := send(t, "http://"+sites[i], github(githubSecret, "shared", body), []byte(body))
+			return got.status == http.StatusOK
+		})
+	}
+	if got := len(app.deliveries()); got != 1 {
+		t.Errorf("the application got %d requests, want 1", got)
+	}
+	return sites
+}
+
 // Without the module, the word says how to get it.
 func TestRedisIsNotInTheReadyMadeCaddy(t *testing.T) {
 	c := newCaddy(t)

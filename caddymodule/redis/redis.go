@@ -4,13 +4,11 @@
 package redis
 
 import (
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/manysends/caddy-webhooks/caddymodule"
 	"github.com/manysends/caddy-webhooks/receiver"
@@ -30,9 +28,9 @@ func init() { caddy.RegisterModule(new(Redis)) }
 // must not evict (`maxmemory-policy noeviction`).
 type Redis struct {
 	// Where Redis is: `redis://user:password@host:6379/0`, or `rediss://` for
-	// TLS. Further nodes of a cluster follow as `?addr=host2:6379`; with
-	// `?master_set=<name>` the hosts are Sentinels. It may hold placeholders such
-	// as `{env.REDIS_URL}`. Required.
+	// TLS. Further nodes of a cluster, or Sentinels, follow as
+	// `?addr=host2:6379`. It may hold placeholders such as `{env.REDIS_URL}`.
+	// Required.
 	URL string `json:"url,omitempty"`
 
 	// What the keys in Redis begin with. Default: `webhooks`.
@@ -44,7 +42,28 @@ type Redis struct {
 	// remembers itself. Default: `deny`.
 	WhenAway receiver.OnError `json:"on_error,omitempty"`
 
-	options redisseen.Options // with placeholders replaced
+	// How servers are talked to whose URL begins with `rediss://`. Default: the
+	// authorities that the system trusts, and no certificate of our own.
+	TLS *TLS `json:"tls,omitempty"`
+
+	// Which Redis is meant, where the hosts of the URL are Sentinels. Default:
+	// they are none.
+	Sentinel *Sentinel `json:"sentinel,omitempty"`
+
+	options  redisseen.Options // with placeholders replaced
+	identity string
+}
+
+// Sentinel says what to ask Sentinels. The values may be placeholders.
+type Sentinel struct {
+	// What they call the Redis that they watch. Required.
+	MasterSet string `json:"master_set,omitempty"`
+
+	// The user of the Sentinels themselves. Default: the default user.
+	Username string `json:"username,omitempty"`
+
+	// The password of the Sentinels themselves. Default: they have none.
+	Password string `json:"password,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -52,38 +71,89 @@ func (*Redis) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "webhooks.seen.redis", New: func() caddy.Module { return new(Redis) }}
 }
 
-// Provision replaces placeholders and checks the settings. It connects to
-// nothing. Errors hold nothing of the URL.
+// Provision replaces placeholders, reads the files, and checks the settings. It
+// connects to nothing. Errors hold nothing of the URL.
 func (r *Redis) Provision(caddy.Context) error {
-	repl := caddy.NewReplacer()
-	address, err := repl.ReplaceOrErr(r.URL, true, true)
-	if err != nil || address == "" {
-		return errors.New("redis: the URL is empty, or has a placeholder that cannot be replaced: set it in the environment or the file before starting Caddy")
+	if err := r.provision(caddy.NewReplacer()); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	return nil
+}
+
+func (r *Redis) provision(repl *caddy.Replacer) (err error) {
+	o := redisseen.Options{Prefix: r.Prefix}
+	if o.URL, err = expanded(repl, "the URL", r.URL); err != nil {
+		return err
 	}
 	switch r.WhenAway {
 	case "", receiver.OnErrorDeny, receiver.OnErrorAllow:
 	default:
-		return fmt.Errorf("redis: on_error %q is not understood: use deny or allow", r.WhenAway)
+		return fmt.Errorf("on_error %q is not understood: use deny or allow", r.WhenAway)
 	}
-	r.options = redisseen.Options{URL: address, Prefix: r.Prefix}
-	if err := r.options.Validate(); err != nil {
-		return fmt.Errorf("redis: %w", err)
+	if o.Sentinel, err = r.Sentinel.expand(repl); err != nil {
+		return err
 	}
+	var files []byte
+	if r.TLS != nil {
+		if o.TLS, files, err = r.TLS.settings(repl); err != nil {
+			return fmt.Errorf("tls: %w", err)
+		}
+	}
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	r.options = o
+	r.identity = r.identify(files)
 	return nil
+}
+
+// expanded is a value that is required, with its placeholders replaced.
+func expanded(repl *caddy.Replacer, what, value string) (string, error) {
+	s, err := repl.ReplaceOrErr(value, true, true)
+	if err != nil || s == "" {
+		return "", fmt.Errorf("%s is empty, or has a placeholder that cannot be replaced: set it in the environment or the file before starting Caddy", what)
+	}
+	return s, nil
+}
+
+func (s *Sentinel) expand(repl *caddy.Replacer) (out redisseen.Sentinel, err error) {
+	if s == nil {
+		return out, nil
+	}
+	for _, field := range []struct {
+		what, value string
+		out         *string
+	}{{"the master set", s.MasterSet, &out.MasterSet}, {"username", s.Username, &out.Username}, {"password", s.Password, &out.Password}} {
+		if field.value == "" && field.out != &out.MasterSet {
+			continue
+		}
+		if *field.out, err = expanded(repl, field.what, field.value); err != nil {
+			return out, fmt.Errorf("sentinel: %w", err)
+		}
+	}
+	return out, nil
 }
 
 // seed makes the hashes of identities differ from one process to the next, so
 // that nothing can be guessed by them.
 var seed = maphash.MakeSeed()
 
-// Identity is the server and the settings. The password is in it as a hash.
-func (r *Redis) Identity() string {
+// identify makes the identity, given what the files hold. Secrets are in it as
+// hashes.
+func (r *Redis) identify(files []byte) string {
 	host := ""
 	if u, err := url.Parse(r.options.URL); err == nil {
 		host = u.Host + u.Path
 	}
-	return fmt.Sprintf("redis %s %s %s %x", host, r.options.Prefix, r.OnError(), maphash.String(seed, r.options.URL))
+	all := fmt.Sprintf("%q %q %q", r.options.URL, r.options.Sentinel, files)
+	if r.TLS != nil {
+		all += fmt.Sprintf("%q", *r.TLS)
+	}
+	return fmt.Sprintf("redis %s %s %s %x", host, r.options.Prefix, r.OnError(), maphash.String(seed, all))
 }
+
+// Identity is the server and the settings. Secrets are in it as hashes.
+func (r *Redis) Identity() string { return r.identity }
 
 // Open connects to Redis. That it is away is no error.
 func (r *Redis) Open(name string) (receiver.Shared, error) {
@@ -104,70 +174,8 @@ func (r *Redis) OnError() receiver.OnError {
 	return r.WhenAway
 }
 
-// UnmarshalCaddyfile sets up the module from Caddyfile tokens. Syntax:
-//
-//	redis <url> {
-//		prefix <prefix>
-//		on_error deny|allow
-//	}
-func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the module's name
-	args := d.RemainingArgs()
-	switch {
-	case len(args) == 0 || args[0] == "":
-		return d.Err("redis needs the URL of a Redis: write: redis {env.REDIS_URL}")
-	case len(args) > 1:
-		return d.Err("redis has an argument too many: put its settings into a block")
-	}
-	r.URL = args[0]
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if seen[word] {
-			return d.Errf("%s stands twice: keep one", word)
-		}
-		seen[word] = true
-		if err := r.parseWord(d, word); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *Redis) parseWord(d *caddyfile.Dispenser, word string) error {
-	var value string
-	switch word {
-	case "prefix", "on_error":
-	default:
-		return d.Errf("redis does not understand %q: use one of prefix, on_error", word)
-	}
-	if !d.AllArgs(&value) {
-		return d.Errf("%s needs exactly one value: put it into quotes if it has spaces", word)
-	}
-	if value == "" {
-		return d.Errf("%s has an empty value: set it, or remove the line", word)
-	}
-	line := d.Line()
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		return d.Errf("%s takes no block, found %q: remove it", word, d.Val())
-	}
-	if d.Line() != line { // the brace that closes it
-		return d.Errf("%s takes no block: remove the braces", word)
-	}
-	if word == "prefix" {
-		r.Prefix = value
-		return nil
-	}
-	r.WhenAway = receiver.OnError(value)
-	if r.WhenAway != receiver.OnErrorDeny && r.WhenAway != receiver.OnErrorAllow {
-		return d.Errf("on_error %q is not understood: write on_error deny or on_error allow", value)
-	}
-	return nil
-}
-
 // Interface guards
 var (
 	_ caddymodule.SharedModule = (*Redis)(nil)
 	_ caddy.Provisioner        = (*Redis)(nil)
-	_ caddyfile.Unmarshaler    = (*Redis)(nil)
 )

@@ -16,6 +16,7 @@ type Server struct {
 	port    string
 	folder  string
 	options []string
+	tls     bool
 	process *exec.Cmd
 }
 
@@ -24,11 +25,24 @@ type Server struct {
 // The options are those of redis-server.
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
+	return start(t, &Server{options: options})
+}
+
+// StartTLS is Start for a server that talks TLS, with a certificate for name,
+// and only to clients with one of the same authority.
+func StartTLS(t testing.TB, a *Authority, name string, options ...string) *Server {
+	t.Helper()
+	certificate, key := a.Issue(t, name)
+	options = append([]string{"--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", a.File}, options...)
+	return start(t, &Server{options: options, tls: true})
+}
+
+func start(t testing.TB, s *Server) *Server {
+	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed: run apt-get install redis-server")
 	}
-	s := &Server{folder: t.TempDir(), options: options}
-	s.port = FreePort(t)
+	s.folder, s.port = t.TempDir(), FreePort(t)
 	s.Addr = net.JoinHostPort("127.0.0.1", s.port)
 	s.Run(t)
 	t.Cleanup(s.Kill)
@@ -47,27 +61,44 @@ func FreePort(t testing.TB) string {
 }
 
 // URL is the address of the server for one that has no password.
-func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
+func (s *Server) URL() string {
+	if s.tls {
+		return "rediss://" + s.Addr + "/0"
+	}
+	return "redis://" + s.Addr + "/0"
+}
 
 // Run starts the server again after Kill, with what it had.
 func (s *Server) Run(t testing.TB) {
 	t.Helper()
+	port := "--port"
+	if s.tls {
+		port = "--tls-port"
+	}
 	args := append([]string{
-		"--bind", "127.0.0.1", "--port", s.port, "--dir", s.folder, "--save", "",
+		"--port", "0", port, s.port, "--bind", "127.0.0.1", "--dir", s.folder, "--save", "",
 		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning",
 	}, s.options...)
 	s.process = exec.Command("redis-server", args...)
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for until := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		conn, err := net.Dial("tcp", s.Addr)
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
+	waitFor(t, "redis-server to listen", func() bool { return listens(s.Addr) })
+}
+
+func listens(addr string) bool {
+	conn, err := net.Dial("tcp", addr)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil
+}
+
+func waitFor(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for until := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatalf("redis-server does not listen: %v", err)
+			t.Fatalf("waited in vain for %s", what)
 		}
 	}
 }
@@ -77,7 +108,11 @@ func (s *Server) Kill() {
 	if s.process == nil {
 		return
 	}
-	_ = s.process.Process.Kill()
-	_ = s.process.Wait()
+	kill(s.process)
 	s.process = nil
+}
+
+func kill(process *exec.Cmd) {
+	_ = process.Process.Kill()
+	_ = process.Wait()
 }

@@ -22,7 +22,7 @@ import (
 const patience = 30 * time.Second
 
 // eventually waits until what is true, and fails the test if it never is.
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for until := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(until) {

@@ -39,6 +39,7 @@ func (m *Memory) Forget(ctx context.Context, k receiver.Key) (bool, error) {
 	if other != "" {
 		keys, args = append(keys, m.prefix+other), append(args, other)
 	}
+	m.disremember(k)
 	n, err := m.number(ctx, scriptForget, append(keys, m.stream()), args)
 	return n > 0, err
 }

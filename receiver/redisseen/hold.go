@@ -51,7 +51,7 @@ func (m *Memory) try(ctx context.Context, h *hold, found *receiver.Finding) (bus
 	h.granted = time.Now()
 	result, err := m.exec(ctx, scriptClaim, h.names, []string{h.token, milliseconds(m.options.Lease)})
 	if err != nil {
-		if !errors.Is(err, errAway) {
+		if _, unasked := errors.AsType[*awayError](err); !unasked {
 			m.owe(debt{hold: h}) // it may have been granted
 		}
 		return false, err
@@ -101,14 +101,21 @@ func (h *hold) Commit(ctx context.Context, ttl time.Duration) error {
 func (h *hold) commit(ctx context.Context, ttl time.Duration) (other bool, err error) {
 	args := []string{h.token, milliseconds(ttl)}
 	for i := range h.names {
-		value := "="
-		if len(h.names) == 2 {
-			value += h.names[1-i][len(h.memory.prefix):]
-		}
-		args = append(args, value)
+		args = append(args, h.committed(i))
 	}
 	n, err := h.memory.number(ctx, scriptCommit, h.names, args)
+	if err == nil && n == 0 {
+		h.memory.remember(debt{hold: h, until: time.Now().Add(ttl)})
+	}
 	return n != 0, err
+}
+
+// committed is the value of one of the keys when it is committed.
+func (h *hold) committed(i int) string {
+	if len(h.names) == 2 {
+		return "=" + h.names[1-i][len(h.memory.prefix):]
+	}
+	return "="
 }
 
 // Release implements [receiver.Hold].
@@ -123,11 +130,13 @@ func (h *hold) Release(ctx context.Context) error {
 
 func (h *hold) release(ctx context.Context) error {
 	_, err := h.memory.number(ctx, scriptRelease, h.names, []string{h.token})
+	if err == nil {
+		h.memory.remember(debt{hold: h})
+	}
 	return err
 }
 
-// debt is a commit, or with the zero time a release, that Redis could not be
-// told, or may not have heard.
+// debt is a commit, or with the zero time a release, that Redis is to be told.
 type debt struct {
 	hold  *hold
 	until time.Time // when the event may be forgotten

@@ -35,6 +35,7 @@ type keeper struct {
 	client  rueidis.Client // nil, or one that may or may not work
 	heard   string         // the last entry of the stream that was read
 	renewed time.Time
+	retold  int64 // how many connections had been made when all was told again
 }
 
 func (k *keeper) run() {
@@ -60,7 +61,7 @@ func (k *keeper) run() {
 		select {
 		case <-k.stop:
 			return
-		case <-k.failed:
+		case <-k.wake:
 		case <-tick.C:
 			delay = firstRetry // it has worked for a while
 		}
@@ -84,19 +85,28 @@ func (k *keeper) pause(d time.Duration) bool {
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
 // connect makes sure that Redis takes a write where the keys are, with the
-// client that there is or else with a new one.
-func (k *keeper) connect() error {
-	if k.client == nil {
-		client, err := rueidis.NewClient(k.Memory.client)
+// client that there is or else with a new one, and tells it what it may have
+// lost. It notes why it fails.
+func (k *keeper) connect() (err error) {
+	defer func() {
 		if err != nil {
+			k.away.Store(&awayError{err})
+		}
+	}()
+	if k.client == nil {
+		if k.client, err = rueidis.NewClient(k.Memory.client); err != nil {
+			k.client = nil
 			return err
 		}
-		k.client = client
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), k.options.Timeout)
 	defer cancel()
 	probe := k.client.B().Set().Key(k.prefix + "probe").Value("1").PxMilliseconds(1000).Build()
-	if err := k.client.Do(ctx, probe).Error(); err != nil {
+	if err = k.client.Do(ctx, probe).Error(); err == nil {
+		k.learn(k.read(ctx, k.client)) // what is forgotten is not to be told again
+		err = k.retell(k.client, true)
+	}
+	if err != nil {
 		// The next one may find another server at the same address.
 		k.drop()
 		return err
@@ -129,6 +139,8 @@ func isRefusal(err error) bool {
 
 // upkeep does what is due. What fails is done the next time.
 func (k *keeper) upkeep() {
+	k.retellUnnoticed()
+	k.letGo(time.Now())
 	if now := time.Now(); now.Sub(k.renewed) >= k.options.Lease/4 {
 		k.renewed = now
 		k.renew(now)
@@ -169,27 +181,38 @@ func (m *Memory) held(before time.Time) (holds []*hold) {
 	return holds
 }
 
-// hear reads which events others have had forgotten.
+// hear learns which events others have had forgotten.
 func (k *keeper) hear() {
-	stream := k.stream()
+	result, err := k.call(context.Background(), func(ctx context.Context, c rueidis.Client) rueidis.RedisResult {
+		return k.read(ctx, c)
+	})
+	if err == nil {
+		k.learn(result)
+	}
+}
+
+// read reads on in the stream.
+func (k *keeper) read(ctx context.Context, c rueidis.Client) rueidis.RedisResult {
 	if k.heard == "" {
 		k.heard = "0"
 	}
-	result, err := k.call(context.Background(), func(ctx context.Context, c rueidis.Client) rueidis.RedisResult {
-		return c.Do(ctx, c.B().Xread().Count(1000).Streams().Key(stream).Id(k.heard).Build())
-	})
-	if err != nil {
-		return
-	}
+	return c.Do(ctx, c.B().Xread().Count(1000).Streams().Key(k.stream()).Id(k.heard).Build())
+}
+
+func (k *keeper) learn(result rueidis.RedisResult) {
 	entries, err := result.AsXRead()
 	if err != nil {
 		return // there is no stream
 	}
 	tell := k.forgotten.Load()
-	for _, e := range entries[stream] {
+	for _, e := range entries[k.stream()] {
 		k.heard = e.ID
 		raw, err := base64.RawURLEncoding.DecodeString(e.FieldValues["k"])
-		if err == nil && len(raw) == len(receiver.Key{}) && tell != nil {
+		if err != nil || len(raw) != len(receiver.Key{}) {
+			continue
+		}
+		k.disremember(receiver.Key(raw))
+		if tell != nil {
 			(*tell)(receiver.Key(raw))
 		}
 	}

@@ -26,12 +26,15 @@ type Memory struct {
 	claims  atomic.Uint64
 
 	live      atomic.Pointer[connection] // nil while Redis is away
-	failed    chan struct{}              // wakes the keeper
+	away      atomic.Pointer[awayError]  // why it is, as of the last attempt
+	dialed    atomic.Int64               // connections that were made
+	wake      chan struct{}              // wakes the keeper
 	forgotten atomic.Pointer[func(receiver.Key)]
 
-	mu    sync.Mutex
-	holds map[*hold]struct{}
-	owed  []debt
+	mu     sync.Mutex
+	holds  map[*hold]struct{}
+	owed   []debt
+	recent []ended // oldest first
 
 	stop    chan struct{}
 	done    chan struct{}
@@ -58,11 +61,12 @@ func Open(o Options) (*Memory, error) {
 		client:  client,
 		prefix:  o.Prefix + ":{" + url.QueryEscape(o.Name) + "}:",
 		token:   "?" + base64.RawURLEncoding.EncodeToString(random[:]) + ".",
-		failed:  make(chan struct{}, 1),
+		wake:    make(chan struct{}, 1),
 		holds:   make(map[*hold]struct{}),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	m.countDials()
 	k := keeper{Memory: m}
 	if err := k.connect(); err != nil && isRefusal(err) {
 		k.drop()
@@ -101,13 +105,13 @@ func (m *Memory) names(keys []receiver.Key) []string {
 func (m *Memory) call(ctx context.Context, command func(context.Context, rueidis.Client) rueidis.RedisResult) (rueidis.RedisResult, error) {
 	c := m.live.Load()
 	if c == nil {
-		return rueidis.RedisResult{}, errAway
+		return rueidis.RedisResult{}, m.away.Load()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.options.Timeout)
 	defer cancel()
 	result := command(ctx, c.Client)
 	if err := result.Error(); err != nil && !rueidis.IsRedisNil(err) {
-		m.fail(c)
+		m.fail(c, err)
 		return result, fmt.Errorf("%w: %w", receiver.ErrUnavailable, err)
 	}
 	return result, nil
@@ -133,8 +137,14 @@ func (m *Memory) number(ctx context.Context, script *rueidis.Lua, keys, args []s
 	return n, nil
 }
 
-// errAway is the error of a call that was not made.
-var errAway = fmt.Errorf("%w: it failed a moment ago", receiver.ErrUnavailable)
+// awayError is the error of a call that was not made.
+type awayError struct{ cause error }
+
+func (e *awayError) Error() string {
+	return fmt.Sprintf("%s: it failed a moment ago: %s", receiver.ErrUnavailable, e.cause)
+}
+
+func (*awayError) Unwrap() error { return receiver.ErrUnavailable }
 
 // errAnswer is what is wrong with an answer of another length.
 var errAnswer = errors.New("it has not the parts that it should have")
@@ -145,12 +155,16 @@ func unexpected(err error) error {
 }
 
 // fail lets all calls fail until the keeper has seen Redis work.
-func (m *Memory) fail(c *connection) {
-	if !m.live.CompareAndSwap(c, nil) {
-		return
+func (m *Memory) fail(c *connection, cause error) {
+	m.away.Store(&awayError{cause})
+	if m.live.CompareAndSwap(c, nil) {
+		m.wakeKeeper()
 	}
+}
+
+func (m *Memory) wakeKeeper() {
 	select {
-	case m.failed <- struct{}{}:
+	case m.wake <- struct{}{}:
 	default:
 	}
 }

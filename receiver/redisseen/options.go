@@ -29,6 +29,16 @@ type Options struct {
 	// sentinel_username and sentinel_password.
 	URL string
 
+	// TLS is how servers are talked to whose URL begins with rediss; with others
+	// it must be nil. The certificate of each must be for the address by which
+	// it is reached, or else for the ServerName. Default: the authorities that
+	// the system trusts, and no certificate of our own.
+	TLS *tls.Config
+
+	// Sentinel is for a Redis that Sentinels watch, in place of what the URL
+	// says of them. The zero value is that the URL says it.
+	Sentinel Sentinel
+
 	// Prefix begins all keys, so that programs can share a Redis. It must not
 	// have braces. Default: [DefaultPrefix].
 	Prefix string
@@ -46,6 +56,13 @@ type Options struct {
 
 	// Random makes the tokens of claims. Default: that of crypto/rand.
 	Random io.Reader
+}
+
+// Sentinel says which Redis the hosts of the URL, which are Sentinels, are asked
+// for.
+type Sentinel struct {
+	MasterSet          string // what they call it
+	Username, Password string // their own, if they have any
 }
 
 // Validate says what is wrong with the options. The error holds nothing of the
@@ -90,17 +107,43 @@ func (o *Options) resolve() (client rueidis.ClientOption, err error) {
 	if client.ClientName == "" {
 		client.ClientName = "caddy-webhooks"
 	}
-	if client.Sentinel.MasterSet != "" {
-		q := u.Query()
-		client.Sentinel.Dialer = client.Dialer
-		client.Sentinel.Username, client.Sentinel.Password = q.Get("sentinel_username"), q.Get("sentinel_password")
-		client.Sentinel.TopologyRefreshInterval = 5 * time.Second
-		if client.TLSConfig != nil {
-			client.Sentinel.TLSConfig = client.TLSConfig.Clone()
-		}
+	if client.TLSConfig, err = o.tls(client.TLSConfig); err != nil {
+		return client, err
 	}
-	if client.TLSConfig != nil {
-		client.TLSConfig.MinVersion = tls.VersionTLS12
-	}
+	o.sentinel(&client, u.Query())
 	return client, nil
+}
+
+var errTLS = errors.New("there are settings for TLS, but the URL of Redis is for a connection without it: begin the URL with rediss://, or remove them")
+
+// tls are the settings of TLS, given those that the URL makes, which are nil
+// where it is for a connection without.
+func (o *Options) tls(ofURL *tls.Config) (*tls.Config, error) {
+	switch {
+	case ofURL == nil && o.TLS == nil:
+		return nil, nil
+	case ofURL == nil:
+		return nil, errTLS
+	case o.TLS != nil:
+		ofURL = o.TLS.Clone()
+	default:
+		// It is the first host's: others have names of their own.
+		ofURL.ServerName = ""
+	}
+	ofURL.MinVersion = max(ofURL.MinVersion, tls.VersionTLS12)
+	return ofURL, nil
+}
+
+// sentinel fills in what concerns Sentinels, if there are any.
+func (o *Options) sentinel(client *rueidis.ClientOption, q url.Values) {
+	s := &client.Sentinel
+	s.Username, s.Password = q.Get("sentinel_username"), q.Get("sentinel_password")
+	if o.Sentinel != (Sentinel{}) {
+		s.MasterSet, s.Username, s.Password = o.Sentinel.MasterSet, o.Sentinel.Username, o.Sentinel.Password
+	}
+	if s.MasterSet == "" {
+		return
+	}
+	s.Dialer, s.TLSConfig, s.ClientName = client.Dialer, client.TLSConfig, client.ClientName
+	s.TopologyRefreshInterval = 5 * time.Second
 }

@@ -42,14 +42,41 @@ func open(t testing.TB, o redisseen.Options) *memory {
 	return opened
 }
 
-func dial(t testing.TB, s *redistest.Server) rueidis.Client {
+// dial connects a client of the test's own.
+func dial(t testing.TB, o redisseen.Options) rueidis.Client {
 	t.Helper()
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr}, DisableCache: true})
+	option, err := rueidis.ParseURL(o.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	option.DisableCache, option.TLSConfig = true, o.TLS
+	c, err := rueidis.NewClient(option)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
 	return c
+}
+
+// must claims keys without waiting, and fails the test on any other outcome
+// than want.
+func must(t testing.TB, m *memory, want string, keys ...receiver.Key) receiver.Finding {
+	t.Helper()
+	found, err := m.Claim(context.Background(), keys, 0)
+	if err != nil {
+		t.Fatalf("claim: %v", err)
+	}
+	got := "busy"
+	switch {
+	case found.Hold != nil:
+		got = "claimed"
+	case found.Duplicate:
+		got = "duplicate"
+	}
+	if got != want {
+		t.Fatalf("the keys are %s, want %s", got, want)
+	}
+	return found
 }
 
 // age makes what is committed, or what is claimed, older by d.
@@ -80,7 +107,8 @@ return 0`
 
 // Redis keeps the law, seen by three processes.
 func TestRedisIsASeen(t *testing.T) {
-	keepsTheLaw(t, redistest.Start(t, "--appendonly", "no"))
+	server := redistest.Start(t, "--appendonly", "no")
+	keepsTheLaw(t, redisseen.Options{URL: server.URL()})
 }
 
 // So does a cluster, which refuses a script whose keys are not in one slot.
@@ -99,11 +127,11 @@ func TestClusterIsASeen(t *testing.T) {
 		info, err := node.Do(ctx, node.B().ClusterInfo().Build()).ToString()
 		return err == nil && strings.Contains(info, "cluster_state:ok")
 	})
-	keepsTheLaw(t, server)
+	keepsTheLaw(t, redisseen.Options{URL: server.URL()})
 }
 
-func keepsTheLaw(t *testing.T, server *redistest.Server) {
-	c := dial(t, server)
+func keepsTheLaw(t *testing.T, o redisseen.Options) {
+	c := dial(t, o)
 	n := 0
 	seentest.Run(t, func(t *testing.T) *seentest.Rig {
 		n++
@@ -111,7 +139,9 @@ func keepsTheLaw(t *testing.T, server *redistest.Server) {
 		r := &seentest.Rig{}
 		var all []*memory
 		for range 3 {
-			m := open(t, redisseen.Options{URL: server.URL(), Prefix: prefix, Name: "hooks"})
+			o := o
+			o.Prefix, o.Name = prefix, "hooks"
+			m := open(t, o)
 			all = append(all, m)
 			r.Views = append(r.Views, m)
 		}
@@ -128,8 +158,8 @@ func keepsTheLaw(t *testing.T, server *redistest.Server) {
 // All keys are short, in one slot, say nothing of the event, and expire.
 func TestKeys(t *testing.T) {
 	server := redistest.Start(t, "--appendonly", "no")
-	c := dial(t, server)
-	m := open(t, redisseen.Options{URL: server.URL(), Prefix: "p", Name: "a {b}"})
+	o := redisseen.Options{URL: server.URL(), Prefix: "p", Name: "a {b}"}
+	c, m := dial(t, o), open(t, o)
 	ctx := context.Background()
 	found, err := m.Claim(ctx, []receiver.Key{{1}, {2}}, 0)
 	if err != nil {

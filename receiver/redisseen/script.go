@@ -50,6 +50,20 @@ for i, k in ipairs(KEYS) do
 end
 return 0`)
 
+	// scriptRetell sets the keys to what they should be, where nobody else has
+	// them: with each come the token of its claim, its value, which is empty for
+	// a key that was released, and for how long.
+	scriptRetell = rueidis.NewLuaScript(`
+for i, k in ipairs(KEYS) do
+	local v, value = redis.call('GET', k), ARGV[3 * i - 1]
+	if value == '' then
+		if v == ARGV[3 * i - 2] then redis.call('DEL', k) end
+	elseif not v or v == ARGV[3 * i - 2] then
+		redis.call('SET', k, value, 'PX', ARGV[3 * i])
+	end
+end
+return 0`)
+
 	// scriptForget frees the keys of a committed event, all but the last of
 	// KEYS, and tells the others in the stream that is the last.
 	scriptForget = rueidis.NewLuaScript(`
