@@ -45,8 +45,8 @@ func TestHistogramQuantiles(t *testing.T) {
 				all = append(all, d)
 			}
 			slices.Sort(all)
-			if h.Count() != uint64(len(all)) || h.Min != all[0] || h.Max != all[len(all)-1] {
-				t.Errorf("count %d, from %v to %v; want %d, from %v to %v", h.Count(), h.Min, h.Max, len(all), all[0], all[len(all)-1])
+			if h.N != uint64(len(all)) || h.Min != all[0] || h.Max != all[len(all)-1] {
+				t.Errorf("count %d, from %v to %v; want %d, from %v to %v", h.N, h.Min, h.Max, len(all), all[0], all[len(all)-1])
 			}
 			for _, q := range []float64{0, 0.01, 0.5, 0.9, 0.99, 0.999, 0.9999, 1} {
 				got, want := h.Quantile(q), exactQuantile(all, q)
@@ -79,11 +79,11 @@ func TestHistogramMerge(t *testing.T) {
 
 func TestHistogramOfNothing(t *testing.T) {
 	var h Histogram
-	if h.Count() != 0 || h.Quantile(0.5) != 0 {
-		t.Errorf("an empty histogram has %d times, and half of them take %v", h.Count(), h.Quantile(0.5))
+	if h.N != 0 || h.Quantile(0.5) != 0 {
+		t.Errorf("an empty histogram has %d times, and half of them take %v", h.N, h.Quantile(0.5))
 	}
 	h.Add(-time.Second) // of a clock that was set back
-	if h.Quantile(1) != 0 || h.Min != 0 || h.Count() != 1 {
+	if h.Quantile(1) != 0 || h.Min != 0 || h.N != 1 {
 		t.Errorf("a negative time counts as %v", h.Quantile(1))
 	}
 }

@@ -79,8 +79,8 @@ func TestSinkAccountsForEveryDelivery(t *testing.T) {
 	if diff := cmp.Diff(want, got, numbersOnly); diff != "" {
 		t.Error(diff)
 	}
-	if got.Latency.Count() != 5 || got.First > got.Last || got.Latency.Max > time.Minute {
-		t.Errorf("%d latencies of at most %v, from %d to %d", got.Latency.Count(), got.Latency.Max, got.First, got.Last)
+	if got.Latency.N != 5 || got.First > got.Last || got.Latency.Max > time.Minute {
+		t.Errorf("%d latencies of at most %v, from %d to %d", got.Latency.N, got.Latency.Max, got.First, got.Last)
 	}
 }
 
@@ -104,8 +104,8 @@ func TestEveryLoadArrives(t *testing.T) {
 				if diff := cmp.Diff(&Account{Arrived: 500, Distinct: 500, Verified: 500}, got, numbersOnly); diff != "" {
 					t.Error(diff)
 				}
-				if r.Answers.Count() != 500 || r.First == 0 || r.First > got.First || got.Last > r.Last {
-					t.Errorf("%d answers from %d to %d, arrivals from %d to %d", r.Answers.Count(), r.First, r.Last, got.First, got.Last)
+				if r.Answers.N != 500 || r.First == 0 || r.First > got.First || got.Last > r.Last {
+					t.Errorf("%d answers from %d to %d, arrivals from %d to %d", r.Answers.N, r.First, r.Last, got.First, got.Last)
 				}
 			})
 		}
@@ -186,7 +186,7 @@ func TestRefusalsAreReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Sent != 6 || len(r.Failed) != 6 || len(r.Reasons) == 0 || r.Reasons[0] != "status 503" || r.Answers.Count() != 0 {
+	if r.Sent != 6 || len(r.Failed) != 6 || len(r.Reasons) == 0 || r.Reasons[0] != "status 503" || r.Answers.N != 0 {
 		t.Errorf("of %d events %v failed because of %q", r.Sent, r.Failed, r.Reasons)
 	}
 	j.Address = "127.0.0.1:1" // nobody listens
