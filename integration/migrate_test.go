@@ -29,6 +29,7 @@ type migration struct {
 	customer *httptest.Server
 	strict   string // an address that nobody listens on at first
 	events   []string
+	began    time.Time
 }
 
 // everybody is the operator of the site.
@@ -42,7 +43,7 @@ func (m *migration) caddyfile(store string) string {
 // newMigration fills the store of a Caddy that runs.
 func newMigration(t *testing.T, url string, bulk int) *migration {
 	t.Helper()
-	m := &migration{t: t, c: newPostgresCaddy(t, url), site: freeAddress(t), strict: freeAddress(t)}
+	m := &migration{t: t, began: time.Now(), c: newPostgresCaddy(t, url), site: freeAddress(t), strict: freeAddress(t)}
 	m.c.env = append(m.c.env, "WEBHOOK_KEY="+strings.Repeat("a2V5", 10)+"a2U=") // 32 bytes
 	m.customer = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/good" {
@@ -130,9 +131,14 @@ func (m *migration) picture() map[string]string {
 		ask(event, "/api/events/"+event)
 	}
 	ask("oldest first", "/api/deliveries?limit=7&order=oldest&status=failed&status=cancelled")
-	ask("endpoints", "/api/endpoints")
-	ask("stats", "/api/stats?endpoint=good&endpoint=short&endpoint=long&from="+time.Now().Add(-2*time.Hour).UTC().Format("2006-01-02T15:00:00Z"))
+	ask("stats", "/api/stats?step=hour&endpoint=good&endpoint=short&endpoint=long&from="+m.hour(-2)+"&to="+m.hour(2))
+	all["endpoints"] = fmt.Sprint(m.everybody().states())
 	return all
+}
+
+// hour is a whole hour, so many after the one in which the test began.
+func (m *migration) hour(n int) string {
+	return m.began.Add(time.Duration(n) * time.Hour).Truncate(time.Hour).UTC().Format(time.RFC3339)
 }
 
 // migrate prepares a run of the command.

@@ -225,7 +225,7 @@ func (c *caddy) again(site, options string) {
 // endpoint holds, and so does the rate of a limited one, but for a burst after
 // each kill.
 func TestThreeCaddysShareAPostgres(t *testing.T) {
-	const rate, burst, limited = 40, 10, 900
+	const rate, burst, limited = 40, 10, 400
 	server := postgrestest.Start(t)
 	customer := newArrivals(t)
 	options := sharedEndpoints(customer.URL)
@@ -237,7 +237,7 @@ func TestThreeCaddysShareAPostgres(t *testing.T) {
 	enough := func() func() bool {
 		shared, strict := len(customer.of("/shared")), len(customer.of("/strict"))
 		return func() bool {
-			return len(customer.of("/shared")) > shared+300 && len(customer.of("/strict")) > strict+30
+			return len(customer.of("/shared")) > shared+200 && len(customer.of("/strict")) > strict+20
 		}
 	}
 	for i, c := range caddys {

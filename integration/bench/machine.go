@@ -1,14 +1,18 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Machine is what the figures depend on.
@@ -18,7 +22,13 @@ type Machine struct {
 	MemoryGiB float64 `json:"memory_gib"`
 	Kernel    string  `json:"kernel"`
 	Go        string  `json:"go"`
-	Commit    string  `json:"commit,omitempty"`
+
+	// Commit is that of the checkout, which need not be what was measured: a
+	// program may have been given.
+	Commit string `json:"commit,omitempty"`
+
+	// InMemory tells that the files are in memory, where an fsync costs nothing.
+	InMemory bool `json:"in_memory,omitempty"`
 
 	// SyncMedian and SyncWorst are the median and the longest of some writes of
 	// 8 KiB to the disk, each with an fsync.
@@ -28,8 +38,8 @@ type Machine struct {
 	Date time.Time `json:"date"`
 }
 
-// machine looks at this machine and its disk.
-func machine(dir string) (Machine, error) {
+// machine looks at this machine, its disk and the checkout.
+func machine(ctx context.Context, dir string) (Machine, error) {
 	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), Date: time.Now().UTC().Truncate(time.Second)}
 	m.Processor = fieldOf("/proc/cpuinfo", "model name")
 	m.Kernel = firstLine("/proc/sys/kernel/osrelease")
@@ -37,6 +47,14 @@ func machine(dir string) (Machine, error) {
 	if _, err := fmt.Sscanf(fieldOf("/proc/meminfo", "MemTotal"), "%g kB", &kilobytes); err == nil {
 		m.MemoryGiB = kilobytes / (1 << 20)
 	}
+	if out, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output(); err == nil {
+		m.Commit = strings.TrimSpace(string(out))
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(dir, &disk); err != nil {
+		return m, err
+	}
+	m.InMemory = disk.Type == unix.TMPFS_MAGIC || disk.Type == unix.RAMFS_MAGIC
 	var err error
 	m.SyncMedian, m.SyncWorst, err = measureSync(dir)
 	return m, err
@@ -67,8 +85,15 @@ func measureSync(dir string) (median, worst time.Duration, err error) {
 }
 
 func (m Machine) String() string {
-	return fmt.Sprintf("%d cores (%s), %.0f GiB, Linux %s, %s, fsync of 8 KiB %d µs (median; worst %d µs), %s",
+	text := fmt.Sprintf("%d cores (%s), %.0f GiB, Linux %s, %s, fsync of 8 KiB %d µs (median; worst %d µs), %s",
 		m.Cores, m.Processor, m.MemoryGiB, m.Kernel, m.Go, m.SyncMedian.Microseconds(), m.SyncWorst.Microseconds(), m.Date.Format(time.RFC3339))
+	if m.Commit != "" {
+		text += ", commit " + m.Commit
+	}
+	if m.InMemory {
+		text += "; **the files are in memory, so that nothing is durable: name a folder on a disk with -dir**"
+	}
+	return text
 }
 
 // fieldOf is the value of the first line of a file of /proc that has a name.

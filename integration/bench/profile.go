@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 )
 
 // profiler takes profiles of a Caddy while it is measured. A nil one does
@@ -22,7 +21,6 @@ type profiler struct {
 
 	files  []string // of processor time
 	events int      // that were handled meanwhile
-	taken  chan error
 }
 
 // profilerOf is one for a Caddy, if profiles were asked for.
@@ -33,25 +31,22 @@ func (b *bench) profilerOf(c *caddy, r *Result) (*profiler, error) {
 	return &profiler{caddy: c, dir: b.options.profile, prefix: r.Row}, os.MkdirAll(b.options.profile, 0o755) //nolint:gosec // profiles are no secret
 }
 
-// begin takes a profile of the processor's time while load is made.
-func (p *profiler) begin(ctx context.Context, duration time.Duration) {
+// runProfiled makes a burst and takes a profile meanwhile.
+func (b *bench) runProfiled(ctx context.Context, r *Result, m burst, p *profiler) (*outcome, error) {
 	if p == nil {
-		return
+		return b.run(ctx, r, m)
 	}
 	file := filepath.Join(p.dir, fmt.Sprintf("%s-cpu-%d.pprof", p.prefix, len(p.files)+1))
 	p.files = append(p.files, file)
-	p.taken = make(chan error, 1)
-	seconds := int(math.Ceil(duration.Seconds()))
-	go func() { p.taken <- p.fetch(ctx, fmt.Sprintf("profile?seconds=%d", seconds), file) }()
-}
-
-// end waits for the profile. So many events were handled.
-func (p *profiler) end(events int) error {
-	if p == nil {
-		return nil
+	taken := make(chan error, 1)
+	seconds := int(math.Ceil(m.job.Duration.Seconds()))
+	go func() { taken <- p.fetch(ctx, fmt.Sprintf("profile?seconds=%d", seconds), file) }()
+	o, err := b.run(ctx, r, m)
+	if err := errors.Join(err, <-taken); err != nil {
+		return nil, err
 	}
-	p.events += events
-	return <-p.taken
+	p.events += o.account.Distinct
+	return o, nil
 }
 
 // finish takes the other profiles, and has the result show where the time went.

@@ -121,12 +121,8 @@ func (b *bench) programs(path, name string) []rival {
 func (b *bench) publishTurn(ctx context.Context, r *Result, name string, c *caddy, p *profiler) turn {
 	m := b.publishTo(c)
 	return turn{name, func(of *Case) error {
-		p.begin(ctx, m.job.Duration)
-		o, err := b.run(ctx, r, m)
+		o, err := b.runProfiled(ctx, r, m, p)
 		if err != nil {
-			return err
-		}
-		if err := p.end(o.account.Distinct); err != nil {
 			return err
 		}
 		o.speed(of, &m)

@@ -87,12 +87,8 @@ func (b *bench) rowReceive(ctx context.Context, r *Result) (err error) {
 
 // gateTurn measures a server that passes requests on.
 func (b *bench) gateTurn(ctx context.Context, r *Result, of *Case, m burst, pids []int, p *profiler) error {
-	p.begin(ctx, m.job.Duration)
-	o, err := b.run(ctx, r, m)
+	o, err := b.runProfiled(ctx, r, m, p)
 	if err != nil {
-		return err
-	}
-	if err := p.end(o.account.Distinct); err != nil {
 		return err
 	}
 	requests := float64(max(o.account.Distinct, 1))

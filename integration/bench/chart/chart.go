@@ -25,11 +25,12 @@ const style = `<style>
 text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }
 .title { font-size: 15px; font-weight: 600; }
 .ground { fill: #ffffff; }
-.line { stroke: #8c959f; stroke-width: 1; fill: none; }
+.line { stroke: #1f2328; stroke-width: 1; }
 .grid { stroke: #d1d9e0; stroke-width: 1; }
 .faint { fill: #59636e; }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc; }
+.line { stroke: #f0f6fc; }
 .ground { fill: #0d1117; }
 .grid { stroke: #3d444d; }
 .faint { fill: #9198a1; }

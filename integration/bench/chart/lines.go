@@ -22,40 +22,41 @@ type Panel struct {
 }
 
 const (
-	panelWidth  = 352
-	panelHeight = 250
+	chartWidth  = 720
+	panelHeight = 270
+	legendPitch = 18
 )
 
-// Panels draws panels, two beside each other.
+// Panels draws panels, two beside each other, or a single one over the whole
+// width.
 func Panels(title string, panels ...Panel) []byte {
-	rows := (len(panels) + 1) / 2
-	columns := min(len(panels), 2)
+	columns := max(min(len(panels), 2), 1)
+	rows := (len(panels) + columns - 1) / columns
+	width := float64(chartWidth-margin) / float64(columns)
 	head := float64(margin + titleSize + 8)
-	d := newDrawing(title, float64(columns*panelWidth+margin), head+float64(rows*panelHeight)+margin)
+	d := newDrawing(title, chartWidth, head+float64(rows*panelHeight)+margin)
 	d.write(margin, margin+titleSize, "start", "title", title)
 	for i := range panels {
-		panels[i].draw(d, float64(i%2*panelWidth), head+float64(i/2*panelHeight))
+		panels[i].draw(d, float64(i%columns)*width, head+float64(i/columns*panelHeight), width)
 	}
 	return d.end()
 }
 
 // draw draws the panel with its upper left corner at a place.
-func (p *Panel) draw(d *drawing, x, y float64) {
-	top := y + 44
-	legend := len(p.Series) > 1
-	if legend {
-		top += 18
+func (p *Panel) draw(d *drawing, x, y, width float64) {
+	top := y + 24
+	if p.Title != "" {
+		d.write(x+margin, top, "start", "", p.Title)
+		top += legendPitch + 4
 	}
-	bottom, left, right := y+panelHeight-48, x+margin+46, x+panelWidth-margin
-	d.write(x+margin, y+24, "start", "", p.Title)
-	if legend {
-		at := x + margin
+	if len(p.Series) > 1 {
 		for i, s := range p.Series {
-			d.bar(at, y+35, 10, 10, colours[i%len(colours)])
-			d.write(at+14, y+45, "start", "faint", s.Name)
-			at += 14 + widthOf(s.Name) + 14
+			d.bar(x+margin, top-10, 10, 10, colours[i%len(colours)])
+			d.write(x+margin+16, top, "start", "faint", s.Name)
+			top += legendPitch
 		}
 	}
+	bottom, left, right := y+panelHeight-48, x+margin+46, x+width-margin
 	marks, place := p.scale(bottom, top)
 	for _, m := range marks {
 		d.line(left, place(m), right, place(m), "grid")

@@ -20,7 +20,7 @@ type bareSender struct {
 
 func newBareSender(j *Job, secret *webhook.Secret, transport *http.Transport) *bareSender {
 	return &bareSender{
-		client: &http.Client{Transport: transport, Timeout: jobGrace},
+		client: &http.Client{Transport: transport},
 		url:    "http://" + j.Address + j.Path,
 		event:  webhook.Event{Type: j.Type, Data: []byte(data(j.Payload))},
 		secret: secret,

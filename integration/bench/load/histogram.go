@@ -20,6 +20,9 @@ type Histogram struct {
 	// that is not empty.
 	Counts []uint64 `json:"counts,omitempty"`
 
+	// N is how many times have been counted.
+	N uint64 `json:"n"`
+
 	// Max and Min are the longest and the shortest time, exactly.
 	Max time.Duration `json:"max_ns"`
 	Min time.Duration `json:"min_ns"`
@@ -46,42 +49,36 @@ func (h *Histogram) Add(d time.Duration) {
 	if i >= len(h.Counts) {
 		h.Counts = append(h.Counts, make([]uint64, i+1-len(h.Counts))...)
 	}
-	if h.Count() == 0 {
+	if h.N == 0 {
 		h.Min = d
 	}
 	h.Counts[i]++
+	h.N++
 	h.Max, h.Min = max(h.Max, d), min(h.Min, d)
 }
 
 // Merge adds what another one has counted.
 func (h *Histogram) Merge(other *Histogram) {
-	if other == nil || other.Count() == 0 {
+	if other == nil || other.N == 0 {
 		return
 	}
-	if h.Count() == 0 {
+	if h.N == 0 {
 		h.Min = other.Min
 	}
 	if missing := len(other.Counts) - len(h.Counts); missing > 0 {
 		h.Counts = append(h.Counts, make([]uint64, missing)...)
 	}
+	h.N += other.N
 	for i, n := range other.Counts {
 		h.Counts[i] += n
 	}
 	h.Max, h.Min = max(h.Max, other.Max), min(h.Min, other.Min)
 }
 
-// Count is how many times have been counted.
-func (h *Histogram) Count() (n uint64) {
-	for _, c := range h.Counts {
-		n += c
-	}
-	return n
-}
-
 // Quantile is the time that the share q of all times, from 0 to 1, does not
 // exceed; the longest one for 1, and 0 when there are none.
 func (h *Histogram) Quantile(q float64) time.Duration {
-	n := h.Count()
+	n := h.N
 	if n == 0 {
 		return 0
 	}
