@@ -26,7 +26,7 @@ type profiler struct {
 // profilerOf is one for a Caddy, if profiles were asked for.
 func (b *bench) profilerOf(c *caddy, r *Result) (*profiler, error) {
 	if b.options.profile == "" {
-		return nil, nil //nolint:nilnil // there is nothing to do
+		return nil, nil
 	}
 	return &profiler{caddy: c, dir: b.options.profile, prefix: r.Row}, os.MkdirAll(b.options.profile, 0o755) //nolint:gosec // profiles are no secret
 }
@@ -59,7 +59,7 @@ func (p *profiler) finish(ctx context.Context, r *Result) error {
 			return err
 		}
 	}
-	cmd := exec.CommandContext(ctx, "go", append([]string{"tool", "pprof", "-traces", "-unit", "us", p.caddy.program}, p.files...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"tool", "pprof", "-traces", "-unit", "us", p.caddy.program}, p.files...)...) //nolint:gosec // our own files
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
