@@ -19,8 +19,9 @@ type profiler struct {
 	dir    string
 	prefix string
 
-	files  []string // of processor time
-	events int      // that were handled meanwhile
+	files   []string // of processor time
+	events  int      // that were handled meanwhile
+	seconds float64  // of processor time that they took
 }
 
 // profilerOf is one for a Caddy, if profiles were asked for.
@@ -46,6 +47,7 @@ func (b *bench) runProfiled(ctx context.Context, r *Result, m burst, p *profiler
 		return nil, err
 	}
 	p.events += o.account.Distinct
+	p.seconds += o.processors[0]
 	return o, nil
 }
 
@@ -72,10 +74,9 @@ func (p *profiler) finish(ctx context.Context, r *Result) error {
 	if err := errors.Join(err, cmd.Wait()); err != nil {
 		return fmt.Errorf("reading the profiles: %w", err)
 	}
-	for i := range groups {
-		groups[i].Microseconds /= float64(max(p.events, 1))
-	}
-	r.Profile = groups
+	// Profiles are samples, and end before what is late has arrived: they say
+	// how the time that was measured is shared out.
+	r.Profile = scale(groups, p.seconds*1e6/float64(max(p.events, 1)))
 	return nil
 }
 
