@@ -72,6 +72,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.once.Do(h.prepare)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	// No page of elsewhere gets an answer into its process.
+	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 	rest, found := strings.CutPrefix(r.URL.Path, h.prefix)
 	if !found || r.URL.RawPath != "" && !strings.HasPrefix(r.URL.RawPath, h.prefix) {
 		writeProblem(w, nothingHere)
