@@ -20,6 +20,7 @@ func init() {
 //		tenant <tenant>
 //		operator
 //		read_only
+//		max_endpoints <n>
 //		prefix <path>
 //	}
 //
@@ -44,6 +45,8 @@ func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return s.checkScope(d)
 		case "read_only":
 			return parseFlag(d, &s.ReadOnly)
+		case "max_endpoints":
+			return parseCount(d, &s.MaxEndpoints)
 		case "prefix":
 			if err := parseText(d, &s.Prefix); err != nil {
 				return err
@@ -53,7 +56,7 @@ func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			return nil
 		}
-		return unknownWord(d, "webhook_settings", "tenant", "operator", "read_only", "prefix")
+		return unknownWord(d, "webhook_settings", "tenant", "operator", "read_only", "max_endpoints", "prefix")
 	})
 }
 

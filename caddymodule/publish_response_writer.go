@@ -59,7 +59,7 @@ func (w *publishingWriter) WriteHeader(status int) {
 	case len(w.contents.fromBody) == 0:
 		w.publish()
 	case w.request.Method == http.MethodHead:
-		w.publisher.log.Warn("an answer to HEAD has no body to publish", slog.String("uri", w.request.RequestURI))
+		w.publisher.log.Warn("an answer to HEAD has no body to publish", slog.String("path", w.request.URL.Path))
 		w.letThrough()
 	default:
 		w.state = answerHeld
@@ -113,7 +113,7 @@ func (w *publishingWriter) publish() {
 // fail does what is to be done when an event cannot be published.
 func (w *publishingWriter) fail(err error) {
 	w.publisher.log.Error("the event of an answer was not published",
-		slog.String("method", w.request.Method), slog.String("uri", w.request.RequestURI), slog.Int("status", w.status),
+		slog.String("method", w.request.Method), slog.String("path", w.request.URL.Path), slog.Int("status", w.status),
 		slog.Bool("passed", w.publisher.pass), slog.Any("error", err))
 	if w.publisher.pass {
 		w.letThrough()

@@ -38,6 +38,10 @@ type Settings struct {
 	// secrets.
 	ReadOnly bool `json:"read_only,omitempty"`
 
+	// How many endpoints one tenant may make. Default: 1000 with Tenant, and
+	// otherwise any number.
+	MaxEndpoints int `json:"max_endpoints,omitempty"`
+
 	// The path that the handler is mounted at, such as `/settings/webhooks`,
 	// where it has not been stripped before, as `handle_path` does. Default:
 	// none.
@@ -64,6 +68,8 @@ func (s *Settings) Provision(ctx caddy.Context) error {
 		Prefix:   s.Prefix,
 		Ending:   app.ending,
 		Logger:   ctx.Slogger(),
+
+		MaxEndpoints: s.MaxEndpoints,
 	}
 	if s.Tenant != "" {
 		s.handler.Tenant = tenantOf(s.Tenant)
@@ -78,6 +84,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.Operator && s.Tenant != "" {
 		return fmt.Errorf("webhook_settings: %w", errTenantOfOperator)
+	}
+	if s.MaxEndpoints < 0 {
+		return fmt.Errorf("webhook_settings: max_endpoints: %d is negative: write how many endpoints one tenant may make, or leave it out", s.MaxEndpoints)
 	}
 	if s.Tenant == sender.AnyTenant {
 		return fmt.Errorf("webhook_settings: tenant %q is nobody's: name one tenant, such as {http.auth.user.id}, or write operator in its place for those of all", s.Tenant)

@@ -131,6 +131,7 @@ var blocks = []wordBlock{
 		{"tenant", "acme", one},
 		{"operator", "", none},
 		{"read_only", "", none},
+		{"max_endpoints", "100", one},
 		{"prefix", "/settings/webhooks", one},
 	}},
 	{"webhook_receive", inReceive, []word{

@@ -73,10 +73,11 @@ type wholeBody struct{ bytes.Reader }
 func (*wholeBody) Close() error { return nil }
 
 // restoreBody gives r the exact bytes that were read from it. They are now of
-// known length, however they were sent. The first reader is the caller's.
+// known length, however they were sent, and nothing comes behind them: no
+// signature covers a trailer. The first reader is the caller's.
 func restoreBody(r *http.Request, first *wholeBody, content []byte) {
 	r.ContentLength = int64(len(content))
-	r.TransferEncoding = nil
+	r.TransferEncoding, r.Trailer = nil, nil
 	if len(content) == 0 {
 		r.Body = http.NoBody
 		r.GetBody = func() (io.ReadCloser, error) { return http.NoBody, nil }

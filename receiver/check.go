@@ -163,7 +163,7 @@ func (rc *Receiver) checkRates(w http.ResponseWriter, r *http.Request, seen *Obs
 	var room [2]demand[sourceKey]
 	wishes := room[:0]
 	for i, limit := range rc.rates {
-		wishes = append(wishes, demand[sourceKey]{key: sourceKey{i, rc.source(r, i)}, rate: limit})
+		wishes = append(wishes, demand[sourceKey]{key: newSourceKey(i, rc.source(r, i)), rate: limit})
 	}
 	refused, err := rc.allow(r.Context(), wishes)
 	if err != nil {

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"crypto/sha256"
 	"hash/maphash"
 	"math"
 	"net/http"
@@ -75,6 +76,18 @@ func (clientKey) limit() int { return 0 }
 type sourceKey struct {
 	index  int // of the limit
 	source string
+}
+
+// maxSourceLength is how long a source is kept as it is, in bytes. A longer one
+// is kept as its digest: it may be a header of which nobody has signed anything.
+const maxSourceLength = 64
+
+func newSourceKey(index int, source string) sourceKey {
+	if len(source) > maxSourceLength {
+		sum := sha256.Sum256([]byte(source))
+		source = string(sum[:])
+	}
+	return sourceKey{index, source}
 }
 
 func (k sourceKey) group(seed maphash.Seed) uint64 { return maphash.String(seed, k.source) }

@@ -3,6 +3,7 @@ package receiver
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,19 @@ func TestLimitPerKey(t *testing.T) {
 	tick.advance(10 * time.Second)
 	if got := pass(l, named("a"), rate, 10); got != 1 {
 		t.Errorf("%d passed after 10s, want 1", got)
+	}
+}
+
+// TestLongSourcesTakeNoRoom: what requests are counted by may be a header that
+// nobody has signed, as long as headers may be.
+func TestLongSourcesTakeNoRoom(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	a, b := newSourceKey(0, long+"a"), newSourceKey(0, long+"b")
+	if len(a.source) > maxSourceLength || a == b || a != newSourceKey(0, long+"a") || a == newSourceKey(1, long+"a") {
+		t.Errorf("long sources are kept as %q and %q", a.source, b.source)
+	}
+	if k := newSourceKey(1, "192.0.2.1"); k != (sourceKey{1, "192.0.2.1"}) {
+		t.Errorf("a short one is kept as %+v", k)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -58,10 +59,25 @@ const (
 
 // stripHeaders removes what only the receiver may say.
 func stripHeaders(h http.Header) {
-	delete(h, headerProvider)
-	delete(h, headerID)
-	delete(h, headerType)
-	delete(h, headerTimestamp)
+	for name := range h {
+		if isOwnHeader(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// isOwnHeader tells whether a field is one that only the receiver may set, in
+// any of the spellings that become the same for an application (RFC 3875,
+// section 4.1.18).
+func isOwnHeader(name string) bool {
+	if len(name) < len(HeaderPrefix) || name[0] != 'X' && name[0] != 'x' {
+		return false
+	}
+	switch http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-")) {
+	case headerProvider, headerID, headerType, headerTimestamp:
+		return true
+	}
+	return false
 }
 
 // setHeaders tells the application what is known of an authentic request.

@@ -225,6 +225,35 @@ func TestHeadersToTheApplication(t *testing.T) {
 	}
 }
 
+// TestHeadersInOtherSpellings: behind CGI, FastCGI or WSGI the names of fields
+// lose their hyphens, so that a field with underscores becomes the one that the
+// application takes for the receiver's.
+func TestHeadersInOtherSpellings(t *testing.T) {
+	cfg := testConfig("standard")
+	cfg.Headers = true
+	tick := newClock()
+	rc := mustNew(t, cfg, Options{Now: tick.Now})
+	r, _ := signedRequest(t, "standard", eventID(1), tick.Now(), []byte(`{}`))
+	for _, name := range []string{"X_Webhook_Id", "X_webhook_type", "X-Webhook_Timestamp", "x_webhook-provider", "X_WEBHOOK_ID"} {
+		r.Header[name] = []string{"evil"}
+	}
+	r.Header["X_Webhook_Ids"] = []string{"kept"}
+	err := rc.Handle(httptest.NewRecorder(), r, func(_ http.ResponseWriter, r *http.Request) error {
+		for name, values := range r.Header {
+			if strings.Join(values, "") == "evil" {
+				t.Errorf("the application gets %s", name)
+			}
+		}
+		if r.Header["X_Webhook_Ids"] == nil || r.Header.Get("X-Webhook-Id") != eventID(1) {
+			t.Errorf("the application gets %v", r.Header)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // A type may hold anything that JSON can; a header field may not.
 func TestHeadersHoldNoControlCharacters(t *testing.T) {
 	h := http.Header{}

@@ -268,9 +268,14 @@ func (h *history) entries(dst []unwritten) []unwritten {
 	return dst
 }
 
-// writeFile makes a file of entries that is on the disk when it returns.
+// writeFile makes a file of entries that is on the disk when it returns. What a
+// crash may have left under its name goes first, and nothing else is written to:
+// it could be a link that somebody has put there.
 func writeFile(path string, entries []unwritten, offset int64) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -209,6 +209,32 @@ func TestOneStateAtATime(t *testing.T) {
 	openAt(t, path, time.Now)
 }
 
+// TestFileIsNotWrittenThroughALink: where others may write to the folder, a link
+// under a name that is written to must lead nowhere.
+func TestFileIsNotWrittenThroughALink(t *testing.T) {
+	folder := t.TempDir()
+	path, theirs := filepath.Join(folder, "seen"), filepath.Join(folder, "theirs")
+	if err := os.WriteFile(theirs, []byte("kept"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(theirs, path+".new"); err != nil {
+		t.Skip("there are no links here")
+	}
+	s := openAt(t, path, newClock().Now)
+	process(t, s, time.Hour, numberedKey(0))
+	s.Close()
+	if text, err := os.ReadFile(theirs); err != nil || string(text) != "kept" {
+		t.Errorf("the other file holds %q, %v", text, err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %s", info.Mode())
+	}
+}
+
 func TestFolderIsMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "seen")
 	_, err := OpenState(StateOptions{Path: path})

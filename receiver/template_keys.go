@@ -122,8 +122,12 @@ func decodeBase64(unpadded *base64.Encoding, s string) ([]byte, error) {
 }
 
 // appendDecoded appends what a signature is in bytes, or reports that it is
-// not written in this encoding.
+// not written in this encoding. Line breaks, which encoding/base64 skips, belong
+// to none.
 func appendDecoded(dst []byte, encoding, signature string) ([]byte, bool) {
+	if strings.ContainsAny(signature, "\r\n") {
+		return dst, false
+	}
 	var err error
 	switch encoding {
 	case encodingHex:

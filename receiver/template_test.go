@@ -255,6 +255,21 @@ func TestTemplateSignatures(t *testing.T) {
 	}
 }
 
+// TestSignaturesHaveOneForm: encoding/base64 reads over line breaks, which a JSON
+// string may hold.
+func TestSignaturesHaveOneForm(t *testing.T) {
+	for encoding, text := range map[string]string{encodingHex: "00ff", encodingBase64: "AP8=", encodingBase64URL: "AP8"} {
+		if got, ok := appendDecoded(nil, encoding, text); !ok || string(got) != "\x00\xff" {
+			t.Errorf("%s: %q is read as %x, %t", encoding, text, got, ok)
+		}
+		for _, odd := range []string{text[:2] + "\n" + text[2:], text + "\r\n", "\n" + text, text[:2] + " " + text[2:]} {
+			if got, ok := appendDecoded(nil, encoding, odd); ok {
+				t.Errorf("%s: %q is read as %x", encoding, odd, got)
+			}
+		}
+	}
+}
+
 // TestAddress guards the URL against what a client says of it.
 func TestAddress(t *testing.T) {
 	plain := httptest.NewRequest(http.MethodPost, "http://a.example/in?x=%2f", nil)

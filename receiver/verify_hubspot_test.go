@@ -57,6 +57,30 @@ func TestHubSpot(t *testing.T) {
 	}
 }
 
+// TestHubSpotBytesMoved: nothing separates the URL from the body in what HubSpot
+// signs, so that whoever has seen a request can move bytes from one to the
+// other. What comes of it is a duplicate of that request.
+func TestHubSpotBytesMoved(t *testing.T) {
+	const address, body, timestamp = "https://hooks.example.com/hubspot?a=", `[{"eventId":1}]`, "1800000000123"
+	mac := hmac.New(sha256.New, []byte(hubspotSecret))
+	mac.Write([]byte("POST" + address + body + timestamp))
+	signature := base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	s := mustScheme(t, "hubspot", schemeOptions{secrets: []string{hubspotSecret}})
+	keys := newKeyMaker("hooks", "hubspot")
+	var first key
+	for moved := range len(body) + 1 {
+		in := inboundTo("https://hooks.example.com/hubspot", body[moved:], headerHubSpot3, signature, headerHubSpotTimestamp, timestamp)
+		in.request.URL.RawQuery = "a=" + body[:moved]
+		in.now = verifyNow
+		got := checkVerdict(t, s, in, nil)
+		if k := keys.ofContent(got.content[:]...); moved == 0 {
+			first = k
+		} else if k != first {
+			t.Errorf("with %d bytes moved it is another event", moved)
+		}
+	}
+}
+
 // TestHubSpotOld checks the examples of HubSpot's documentation.
 func TestHubSpotOld(t *testing.T) {
 	const (

@@ -51,6 +51,11 @@ type NewEndpoint struct {
 
 	// Active makes it active at once.
 	Active bool
+
+	// Most is how many endpoints made at run time the tenant may have, this one
+	// among them: it is refused when there are as many already. Default: any
+	// number.
+	Most int
 }
 
 // Endpoints returns the endpoints of a tenant, those of the configuration first
@@ -173,11 +178,25 @@ func (s *Sender) CreateEndpoint(ctx context.Context, e NewEndpoint) (EndpointInf
 	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	if have := s.managedOf(e.Tenant); e.Most > 0 && have >= e.Most {
+		return EndpointInfo{}, "", fmt.Errorf("%w: there are %d already, of %d that there may be: delete one that is not needed any more", ErrEndpoint, have, e.Most)
+	}
 	info, err := s.keep(ctx, m)
 	if err != nil {
 		return EndpointInfo{}, "", err
 	}
 	return info, secret, nil
+}
+
+// managedOf is how many endpoints made at run time a tenant has. The caller holds
+// s.changing.
+func (s *Sender) managedOf(tenant string) (n int) {
+	for _, m := range s.managed {
+		if m.Tenant == tenant {
+			n++
+		}
+	}
+	return n
 }
 
 // wrongField is an error about a field of an endpoint.

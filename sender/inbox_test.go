@@ -242,6 +242,7 @@ func TestInboxSettings(t *testing.T) {
 		"X-*-Event":     `headers: "X-*-Event" is not the name of a header: write such as X-GitHub-Event, or X-GitHub-* for all that begin so`,
 		"a b":           `headers: "a b" is not the name of a header: write such as X-GitHub-Event, or X-GitHub-* for all that begin so`,
 		"cookie":        "headers: Cookie is never kept, because it may be a credential, belongs to the connection, or is set by the delivery itself: remove it",
+		"Webhook_Id":    "headers: Webhook_id is never kept, because it may be a credential, belongs to the connection, or is set by the delivery itself: remove it",
 		"webhook-*":     "headers: Webhook- is never kept, because it may be a credential, belongs to the connection, or is set by the delivery itself: remove it",
 		"Authorization": "headers: Authorization is never kept, because it may be a credential, belongs to the connection, or is set by the delivery itself: remove it",
 	} {

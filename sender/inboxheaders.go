@@ -31,7 +31,12 @@ var neverKept = []string{
 	"Keep-Alive", "Set-Cookie", "Te", "Traceparent", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent",
 }
 
+// isNeverKept tells it of a canonical name. An underscore is a hyphen to some
+// applications (RFC 3875, section 4.1.18).
 func isNeverKept(canonical string) bool {
+	if strings.Contains(canonical, "_") {
+		canonical = http.CanonicalHeaderKey(strings.ReplaceAll(canonical, "_", "-"))
+	}
 	return slices.Contains(neverKept, canonical) || strings.HasPrefix(canonical, "Proxy-") || strings.HasPrefix(canonical, "Webhook-")
 }
 

@@ -193,6 +193,31 @@ func TestReplayRefused(t *testing.T) {
 	}
 }
 
+// TestReplaysAreForgotten: whoever starts one replay after the other fills no
+// memory with those that have ended, and pushes out none of another tenant.
+func TestReplaysAreForgotten(t *testing.T) {
+	const kept = 200
+	r := newRig(t, toPeers(newPeer(t, nil)))
+	theirs, err := r.StartReplay(t.Context(), "acme", sender.ReplayRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for range kept + 20 {
+		ids = append(ids, r.replayed(r.startReplay(sender.ReplayRequest{}).ID).ID)
+	}
+	list, err := r.Replays(t.Context(), "")
+	if err != nil || len(list) != kept || list[0].ID != ids[len(ids)-1] || list[kept-1].ID != ids[20] {
+		t.Errorf("of %d replays %d are listed, %v", len(ids), len(list), err)
+	}
+	if _, err := r.Sender.Replay(t.Context(), "", ids[0]); !errors.Is(err, sender.ErrNotFound) {
+		t.Errorf("the first one: %v", err)
+	}
+	if _, err := r.Sender.Replay(t.Context(), "acme", theirs.ID); err != nil {
+		t.Errorf("that of the other tenant: %v", err)
+	}
+}
+
 // TestReplayRate: a replay hands over no faster than its rate, can be
 // cancelled, and goes on after a restart where it was.
 func TestReplayRate(t *testing.T) {

@@ -21,8 +21,12 @@ var ErrReplay = errors.New("invalid replay")
 // replayKind is the kind of the documents that hold replays.
 const replayKind = "replay"
 
-// maxReplays bounds how many replays of one tenant may run at once.
-const maxReplays = 10
+// maxReplays bounds how many replays of one tenant may run at once, and
+// maxReplaysKept how many there are of it in all.
+const (
+	maxReplays     = 10
+	maxReplaysKept = 200
+)
 
 // replays are those that the sender knows of.
 type replays struct {
@@ -73,6 +77,9 @@ func (s *Sender) StartReplay(ctx context.Context, tenant string, r ReplayRequest
 	}
 	if running >= maxReplays {
 		return Replay{}, fmt.Errorf("%w: %d replays are running already: wait for one to end, or cancel it", ErrReplay, running)
+	}
+	if err := s.forgetReplays(ctx, tenant); err != nil {
+		return Replay{}, err
 	}
 	if err := s.saveReplay(ctx, job); err != nil {
 		return Replay{}, err
@@ -312,6 +319,30 @@ func (s *Sender) resumeReplays() {
 			s.runReplay(j)
 		}
 	}
+}
+
+// forgetReplays makes room for one more of a tenant, in place of the oldest that
+// has ended. The caller holds s.replays.mu.
+func (s *Sender) forgetReplays(ctx context.Context, tenant string) error {
+	var oldest *replayJob
+	kept := 0
+	for _, j := range s.replays.byID {
+		if j.Tenant != tenant {
+			continue
+		}
+		kept++
+		if j.State != ReplayRunning && (oldest == nil || j.FinishedAt.Before(oldest.FinishedAt)) {
+			oldest = j
+		}
+	}
+	if kept < maxReplaysKept || oldest == nil {
+		return nil
+	}
+	if err := s.store.DeleteDocument(ctx, replayKind, oldest.ID); err != nil {
+		return fmt.Errorf("deleting an old replay: %w", err)
+	}
+	delete(s.replays.byID, oldest.ID)
+	return nil
 }
 
 // purgeReplays forgets the replays that ended before a time.

@@ -46,10 +46,11 @@ func tooLarge(limit int64) error {
 }
 
 // restoreBody gives r the exact bytes that were read from it. They are now of
-// known length, however they came.
+// known length, however they came, and no trailer comes behind them, which nothing
+// has signed.
 func restoreBody(r *http.Request, body []byte) {
 	r.ContentLength = int64(len(body))
-	r.TransferEncoding = nil
+	r.TransferEncoding, r.Trailer = nil, nil
 	r.GetBody = func() (io.ReadCloser, error) {
 		if len(body) == 0 {
 			return http.NoBody, nil

@@ -173,6 +173,7 @@ func TestBodies(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Body, r.ContentLength, r.TransferEncoding = tt.body, tt.length, []string{"chunked"}
+			r.Trailer = http.Header{"X-Late": {"unsigned"}}
 			err = s.Sign(r)
 			if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
 				t.Fatalf("error %v, want %v", err, tt.err)
@@ -187,8 +188,8 @@ func TestBodies(t *testing.T) {
 					t.Errorf("reading %d gave %d bytes, want %d, and %v", i+1, len(got), len(tt.want), err)
 				}
 			}
-			if r.ContentLength != int64(len(tt.want)) || r.TransferEncoding != nil {
-				t.Errorf("length %d, want %d; transfer encoding %v, want none", r.ContentLength, len(tt.want), r.TransferEncoding)
+			if r.ContentLength != int64(len(tt.want)) || r.TransferEncoding != nil || r.Trailer != nil {
+				t.Errorf("length %d, want %d; transfer encoding %v and trailer %v, want none", r.ContentLength, len(tt.want), r.TransferEncoding, r.Trailer)
 			}
 			if len(tt.want) == 0 && r.Body != http.NoBody {
 				t.Error("a request without a body does not say so")

@@ -17,19 +17,22 @@ type Duration time.Duration
 // ParseDuration reads a duration such as "5s", "1h30m" or "30d". It differs
 // from [time.ParseDuration] in that it knows days.
 func ParseDuration(s string) (Duration, error) {
-	rest, days := s, time.Duration(0)
-	if n, after, found := strings.Cut(s, "d"); found {
+	days := time.Duration(0)
+	n, rest, found := strings.Cut(s, "d")
+	if !found {
+		rest = s
+	} else {
 		count, err := strconv.ParseUint(n, 10, 16)
 		if err != nil {
 			return 0, fmt.Errorf("duration %q is not understood: write a whole number of days first, such as 30d or 1d12h", s)
 		}
-		days, rest = time.Duration(count)*24*time.Hour, after
+		days = time.Duration(count) * 24 * time.Hour
 		if rest == "" {
 			return Duration(days), nil
 		}
 	}
 	d, err := time.ParseDuration(rest)
-	if err != nil || days > 0 && d < 0 {
+	if err != nil || found && d < 0 {
 		return 0, fmt.Errorf("duration %q is not understood: write a number and a unit, such as 500ms, 30s, 5m, 2h or 30d", s)
 	}
 	if d > 0 && days+d < days { // past the range of int64

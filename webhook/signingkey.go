@@ -122,6 +122,11 @@ func (k *VerifyingKey) String() string {
 func (k *VerifyingKey) VerifySignature(id, timestamp string, body []byte, list string) bool {
 	var content []byte
 	for signature := range signaturesOf(list, "v1a") {
+		// encoding/base64 skips line breaks, so that a signature would have many
+		// forms.
+		if strings.ContainsAny(signature, "\r\n") {
+			continue
+		}
 		raw, err := base64.StdEncoding.Strict().DecodeString(signature)
 		if err != nil {
 			continue

@@ -165,6 +165,7 @@ func TestVerifyingKeyTakesOneSpelling(t *testing.T) {
 		"stray bits in the last character": strings.Replace(vectorEd25519Signature, "Cg==", "Ch==", 1),
 		"no padding":                       strings.TrimRight(vectorEd25519Signature, "="),
 		"extra padding":                    vectorEd25519Signature + "=",
+		"line breaks":                      vectorEd25519Signature[:20] + "\r\n" + vectorEd25519Signature[20:],
 	} {
 		if list == vectorEd25519Signature {
 			t.Fatalf("%s: the test did not change the signature", name)

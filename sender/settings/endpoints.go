@@ -68,6 +68,7 @@ func createEndpoint(c *call) error {
 	if !c.operator {
 		e.Tenant = c.tenant
 	}
+	e.Most = c.handler.most()
 	info, made, err := c.CreateEndpoint(c.context(), e)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/manysends/caddy-webhooks/sender/settings"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -124,6 +125,38 @@ var wrongSettings = []struct{ members, field string }{
 	{`"timeout":"-1s"`, "timeout"},
 	{`"timeout":30`, "timeout"},
 	{`"endpoint":"a"`, "endpoint"},
+}
+
+// TestEndpointsAreBounded: a tenant makes as many endpoints as it may, through the
+// API and on the pages, and what it has takes nothing from another.
+func TestEndpointsAreBounded(t *testing.T) {
+	r := newRig(t)
+	r.MaxEndpoints = 2
+	first := r.create("/1", "")
+	r.create("/2", "")
+	a := r.do("POST", "/api/endpoints", `{"url":"`+r.site.URL+`/3"}`).problem(http.StatusUnprocessableEntity, "")
+	if !strings.Contains(a.body, "there are 2 already, of 2 that there may be") {
+		t.Errorf("it is refused with %s", a.body)
+	}
+	r.post("/new", r.webhookForm("/3")).want(http.StatusUnprocessableEntity).has("There are 2 already")
+	r.as("globex")
+	r.create("/theirs", "")
+	r.as("acme")
+	r.do("DELETE", "/api/endpoints/"+first, "").want(http.StatusNoContent)
+	r.create("/3", "")
+	r.MaxEndpoints = -1
+	r.create("/4", "")
+	for _, tt := range []struct {
+		h    *settings.Handler
+		want int
+	}{
+		{&settings.Handler{Tenant: r.Tenant}, settings.DefaultMaxEndpoints}, {&settings.Handler{}, 0}, {&settings.Handler{Operator: true}, 0},
+		{&settings.Handler{Tenant: r.Tenant, MaxEndpoints: -1}, 0}, {&settings.Handler{MaxEndpoints: 3}, 3},
+	} {
+		if got := settings.Most(tt.h); got != tt.want {
+			t.Errorf("tenant %t, %d: %d endpoints may be made, want %d", tt.h.Tenant != nil, tt.h.MaxEndpoints, got, tt.want)
+		}
+	}
 }
 
 func TestCreateEndpointRefusesWhatIsWrong(t *testing.T) {

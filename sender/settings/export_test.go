@@ -11,6 +11,9 @@ func Routes() (list []string) {
 	return list
 }
 
+// Most is how many endpoints one tenant may make.
+func Most(h *Handler) int { return h.most() }
+
 // PageRoutes are the methods and paths of the pages.
 func PageRoutes() (list []string) {
 	for _, rt := range pageRoutes {

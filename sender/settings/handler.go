@@ -39,6 +39,11 @@ type Handler struct {
 	// and revealing secrets.
 	ReadOnly bool
 
+	// MaxEndpoints is how many endpoints one tenant may make. Below zero there may
+	// be any number. Default: [DefaultMaxEndpoints] where Tenant is set, and
+	// otherwise any number.
+	MaxEndpoints int
+
 	// Prefix is the path that the handler is mounted at, such as
 	// "/settings/webhooks". Leave it empty where the prefix is stripped before
 	// the handler, and at the root.
@@ -72,6 +77,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.once.Do(h.prepare)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	// No page of elsewhere gets an answer into its process.
+	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 	rest, found := strings.CutPrefix(r.URL.Path, h.prefix)
 	if !found || r.URL.RawPath != "" && !strings.HasPrefix(r.URL.RawPath, h.prefix) {
 		writeProblem(w, nothingHere)
@@ -137,6 +144,18 @@ func (h *Handler) wrongMethod(methods []string) http.HandlerFunc {
 		w.Header().Set("Allow", list)
 		h.writeRefusal(&call{w: w, r: r, handler: h}, &refusal{status: http.StatusMethodNotAllowed, detail: "the method is not allowed here: use " + list})
 	}
+}
+
+// DefaultMaxEndpoints is how many endpoints one of several tenants may make when
+// nothing else is said.
+const DefaultMaxEndpoints = 1000
+
+// most is how many endpoints one tenant may make; 0 for any number.
+func (h *Handler) most() int {
+	if h.MaxEndpoints == 0 && h.Tenant != nil {
+		return DefaultMaxEndpoints
+	}
+	return max(0, h.MaxEndpoints)
 }
 
 // call is one request on its way.

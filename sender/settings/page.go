@@ -152,7 +152,6 @@ func pageHeaders(h http.Header) {
 	// With no-referrer, browsers would send the origin "null" with forms.
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Add("Vary", "Accept")
 }
 

@@ -48,7 +48,6 @@ func asset(c *call) error {
 		h.Set("Content-Type", file.contentType)
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 		h.Set("Content-Length", strconv.Itoa(len(file.content)))
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		_, _ = c.w.Write(file.content) // the client may be gone
 		return nil
 	}

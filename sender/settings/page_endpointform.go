@@ -304,6 +304,7 @@ func createFromForm(c *call) error {
 		return c.formPage(http.StatusUnprocessableEntity, f)
 	}
 	e.Tenant = c.newTenant(f.Tenant)
+	e.Most = c.handler.most()
 	info, made, err := c.CreateEndpoint(c.context(), e)
 	if err != nil {
 		if f.blame(err) {

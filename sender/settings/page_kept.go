@@ -26,24 +26,43 @@ type keptResult struct {
 const (
 	keptFor = 10 * time.Minute
 	maxKept = 256
+
+	// maxKeptOfOne is how many there are of one tenant, so that no tenant pushes
+	// out what the others are about to be shown.
+	maxKeptOfOne = 32
 )
 
-// put keeps a result, in place of the one of its kind before.
+// put keeps a result, in place of the one of its kind before. When there are
+// too many, the oldest of the tenant goes, or else of all.
 func (k *kept) put(now time.Time, key keptKey, value any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.results == nil {
 		k.results = make(map[keptKey]keptResult)
 	}
-	var oldest keptKey
+	delete(k.results, key)
+	var oldest, oldestOfOne keptKey
+	ofOne := 0
 	for other, r := range k.results {
 		if now.Sub(r.at) > keptFor {
 			delete(k.results, other)
-		} else if o, found := k.results[oldest]; !found || r.at.Before(o.at) {
+			continue
+		}
+		if o, found := k.results[oldest]; !found || r.at.Before(o.at) {
 			oldest = other
 		}
+		if other.tenant != key.tenant {
+			continue
+		}
+		ofOne++
+		if o, found := k.results[oldestOfOne]; !found || r.at.Before(o.at) {
+			oldestOfOne = other
+		}
 	}
-	if len(k.results) >= maxKept {
+	switch {
+	case ofOne >= maxKeptOfOne:
+		delete(k.results, oldestOfOne)
+	case len(k.results) >= maxKept:
 		delete(k.results, oldest)
 	}
 	k.results[key] = keptResult{now, value}

@@ -138,6 +138,9 @@ func send(t testing.TB, h http.Handler, method, path, body string, headers ...st
 	if a.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%s %s: the answer may be sniffed: %v", method, path, a.header)
 	}
+	if a.header.Get("Cross-Origin-Resource-Policy") != "same-origin" {
+		t.Errorf("%s %s: pages of elsewhere may load the answer: %v", method, path, a.header)
+	}
 	if cached := a.header.Get("Cache-Control") != "no-store"; cached != (a.status == http.StatusOK && (strings.HasSuffix(path, "/openapi.json") || strings.Contains(path, "/assets/"))) {
 		t.Errorf("%s %s: Cache-Control is %q", method, path, a.header.Get("Cache-Control"))
 	}
