@@ -1,0 +1,29 @@
+package caddyproc
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+// BuildTags are those that users build Caddy with.
+const BuildTags = "nobadger,nomysql,nopgx"
+
+// Package is the import path of the ready-made Caddy.
+const Package = "github.com/manysends/caddy-webhooks/caddymodule/caddy"
+
+// Build builds a main package of this module to the file at path, as releases
+// are built, or with the race detector.
+func Build(ctx context.Context, path, pkg string, race bool) error {
+	args, cgo := []string{"build", "-tags", BuildTags, "-trimpath", "-o", path}, "CGO_ENABLED=0"
+	if race {
+		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
+	cmd.Env = append(os.Environ(), cgo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", pkg, err, out)
+	}
+	return nil
+}
