@@ -7,12 +7,12 @@ import (
 	"os"
 	"time"
 
-	"github.com/manysends/caddy-webhooks/integration/internal/traffic"
+	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
 )
 
 // drill is a Caddy that is killed under load.
 type drill struct {
-	scene    *traffic.Scene
+	scene    *loadtest.Scene
 	random   *rand.Rand
 	kills    map[string]int  // by the moment
 	recovery []time.Duration // from the start of a process to the next 202
@@ -24,7 +24,7 @@ func newDrill(binary, home string, random *rand.Rand) (*drill, error) {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return nil, err
 	}
-	scene, err := traffic.NewScene(binary, home, map[string]traffic.Behaviour{
+	scene, err := loadtest.NewScene(binary, home, map[string]loadtest.Behaviour{
 		"fast":   {},
 		"slow":   {Delay: 30 * time.Millisecond},
 		"flaky":  {FailEvery: 4},

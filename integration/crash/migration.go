@@ -14,7 +14,7 @@ import (
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
-	"github.com/manysends/caddy-webhooks/integration/internal/traffic"
+	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
 )
 
 // oldPending is how many events are pending in the store of the first version.
@@ -79,7 +79,7 @@ func migrate(ctx context.Context, binary, home, old string, random *rand.Rand) (
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return 0, err
 	}
-	scene, err := traffic.NewScene(binary, home, map[string]traffic.Behaviour{"a": {}, "c": {}})
+	scene, err := loadtest.NewScene(binary, home, map[string]loadtest.Behaviour{"a": {}, "c": {}})
 	if err != nil {
 		return 0, err
 	}

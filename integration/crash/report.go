@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/manysends/caddy-webhooks/integration/internal/traffic"
+	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
 )
 
 // recentReceived is how long before a kill a receiver may have processed an
@@ -38,7 +38,7 @@ func (d *drill) report(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%-12s %9d %6d %9d %9d %10d %10s\n", name, a.Promised, len(a.Lost), a.Once, len(a.Repeats), inHand, oldest.Round(time.Millisecond))
 	}
-	fmt.Fprintf(w, "in hand: had come within %s before a kill; oldest: how long before the kill a repeated one had come\n", traffic.Recent)
+	fmt.Fprintf(w, "in hand: had come within %s before a kill; oldest: how long before the kill a repeated one had come\n", loadtest.Recent)
 	perKill := d.repeatsPerKill(total)
 	fmt.Fprintf(w, "repeats per kill, over all endpoints: %s\n", quantiles(perKill, func(n int) string { return fmt.Sprint(n) }))
 	fmt.Fprintf(w, "from start to the next 202: %s\n", quantiles(d.recovery, func(t time.Duration) string { return t.Round(time.Millisecond).String() }))
@@ -91,13 +91,13 @@ func (d *drill) verdict() error {
 }
 
 // judge says what is wrong with the account of an endpoint.
-func judge(name string, a traffic.Account) error {
+func judge(name string, a loadtest.Account) error {
 	var errs []error
 	if len(a.Lost) > 0 {
 		errs = append(errs, fmt.Errorf("%s never got %d acknowledged events: %s", name, len(a.Lost), some(a.Lost)))
 	}
-	recent := traffic.Recent
-	if name == traffic.Application {
+	recent := loadtest.Recent
+	if name == loadtest.Application {
 		recent = recentReceived
 	}
 	var without, old []string

@@ -5,13 +5,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/manysends/caddy-webhooks/integration/internal/traffic"
+	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
 )
 
 // record runs Caddy under load with its writes traced, and returns the paths of
 // its store and of the trace.
 func record(o options, home string) (store, trace string, err error) {
-	scene, err := traffic.NewScene(o.binary, home, map[string]traffic.Behaviour{"fast": {}, "flaky": {FailEvery: 3}})
+	scene, err := loadtest.NewScene(o.binary, home, map[string]loadtest.Behaviour{"fast": {}, "flaky": {FailEvery: 3}})
 	if err != nil {
 		return "", "", err
 	}

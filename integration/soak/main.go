@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/manysends/caddy-webhooks/integration/internal/caddyproc"
-	"github.com/manysends/caddy-webhooks/integration/internal/traffic"
+	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
 )
 
 func main() {
@@ -55,11 +55,11 @@ func run(ctx context.Context, w io.Writer, o options, race bool) (err error) {
 			return err
 		}
 	}
-	scene, err := traffic.NewScene(o.binary, dir, map[string]traffic.Behaviour{
+	scene, err := loadtest.NewScene(o.binary, dir, map[string]loadtest.Behaviour{
 		"fast":     {},
 		"slow":     {Delay: 20 * time.Millisecond},
 		"flaky":    {FailEvery: 5},
-		"flapping": {Down: 7 * time.Second, Period: 30 * time.Second},
+		"flapping": {Down: 5 * time.Second, Period: 37 * time.Second},
 		"strict":   {Ordered: true},
 	})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/manysends/caddy-webhooks/integration/internal/traffic"
+	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
 )
 
 // sample is what was measured at one time.
@@ -24,7 +24,7 @@ type sample struct {
 
 // soak has the traffic go on and measures, until the time is over and all has
 // come.
-func soak(ctx context.Context, w io.Writer, scene *traffic.Scene, o options) (samples []sample, err error) {
+func soak(ctx context.Context, w io.Writer, scene *loadtest.Scene, o options) (samples []sample, err error) {
 	scene.Publishers.Start()
 	defer scene.Publishers.Stop()
 	began := time.Now()
@@ -61,7 +61,7 @@ func soak(ctx context.Context, w io.Writer, scene *traffic.Scene, o options) (sa
 }
 
 // measure looks into the process and asks it.
-func measure(ctx context.Context, scene *traffic.Scene) (s sample, err error) {
+func measure(ctx context.Context, scene *loadtest.Scene) (s sample, err error) {
 	var errs [4]error
 	s.goroutines, errs[0] = scene.Goroutines(ctx)
 	s.descriptors, errs[1] = scene.Descriptors()

@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/manysends/caddy-webhooks/integration/internal/traffic"
+	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
 )
 
 // leeway is how much something may seem to grow over the second half of a soak,
@@ -30,7 +30,7 @@ var quantities = []struct {
 }
 
 // verdict says what has grown, and what became of the events.
-func verdict(w io.Writer, scene *traffic.Scene, samples []sample) error {
+func verdict(w io.Writer, scene *loadtest.Scene, samples []sample) error {
 	var errs []error
 	half := samples[len(samples)/2:]
 	for _, q := range quantities {

@@ -1,4 +1,4 @@
-package traffic
+package loadtest
 
 import (
 	"maps"
@@ -136,6 +136,13 @@ func (l *Ledger) Missing() (n int) {
 		}
 	}
 	return n
+}
+
+// Promised are the events that an endpoint was promised so far, sorted.
+func (l *Ledger) Promised(endpoint string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.of(endpoint).promised))
 }
 
 // Endpoints are the names of those that have an account, sorted.

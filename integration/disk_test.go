@@ -1,0 +1,354 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
+)
+
+// newTrafficScene makes a scene whose Caddy is not started yet.
+func newTrafficScene(t *testing.T) *loadtest.Scene {
+	t.Helper()
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := loadtest.NewScene(program, t.TempDir(), map[string]loadtest.Behaviour{"fast": {}, "flaky": {FailEvery: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Publishers.ReceiverURL = ""
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// smallDisk mounts a disk in memory, of so many bytes.
+func smallDisk(t *testing.T, options string) (folder string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount a small disk: run the tests as root, in a container for instance")
+	}
+	folder = t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", options, "tmpfs", folder).CombinedOutput(); err != nil {
+		t.Skipf("a small disk cannot be mounted: give the container CAP_SYS_ADMIN: %v\n%s", err, out)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(folder, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return folder
+}
+
+// acknowledged waits for so many more events to be acknowledged.
+func acknowledged(t *testing.T, s *loadtest.Scene, more int64) {
+	t.Helper()
+	before := s.Publishers.Acks.Load()
+	waitFor(t, "events to be taken in", func() bool { return s.Publishers.Acks.Load() >= before+more })
+}
+
+// wantPublished publishes until an answer has the status, and checks what else
+// it says.
+func wantPublished(t *testing.T, s *loadtest.Scene, status int, sentence string) {
+	t.Helper()
+	var resp *http.Response
+	var answer []byte
+	waitFor(t, http.StatusText(status), func() bool {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Publishers.URL, strings.NewReader(`{"event":"message.created","data":"`+strings.Repeat("x", 1000)+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, answer = exchange(t, req)
+		return resp.StatusCode == status
+	})
+	if resp.Header.Get("Retry-After") == "" || !strings.Contains(string(answer), sentence) {
+		t.Errorf("answered %d, Retry-After %q, %s", status, resp.Header.Get("Retry-After"), answer)
+	}
+}
+
+// wantNothingLost lets everything be delivered and holds it against what was
+// promised. Without a kill nothing may come twice.
+func wantNothingLost(t *testing.T, s *loadtest.Scene, killed bool) {
+	t.Helper()
+	if err := s.AwaitDelivered(90 * time.Second); err != nil {
+		t.Errorf("%v\n%s", err, s.Output())
+	}
+	for _, name := range s.Publishers.Endpoints {
+		a := s.Ledger.Account(name)
+		if a.Promised == 0 || len(a.Lost) > 0 || !killed && len(a.Repeats) > 0 {
+			t.Errorf("%s: %d promised, lost %v, repeated %v", name, a.Promised, a.Lost, a.Repeats)
+		}
+	}
+}
+
+// TestDiskFull: on a full disk events are refused with 507, and nothing that was
+// accepted is lost, also when Caddy is killed then; it does not start without
+// room, and says so; and with room it goes on by itself.
+func TestDiskFull(t *testing.T) {
+	for name, killed := range map[string]bool{"room returns": false, "killed meanwhile": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newTrafficScene(t)
+			disk := smallDisk(t, "size=6m")
+			s.Store = filepath.Join(disk, "webhooks.db")
+			filler := filepath.Join(disk, "filler")
+			if err := os.WriteFile(filler, make([]byte, 3<<20), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Start(s.Caddyfile("first")); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = s.Kill() }) // before the disk goes
+			s.Publishers.Data = 4000
+			s.Publishers.Start()
+			defer s.Publishers.Stop()
+			wantPublished(t, s, http.StatusInsufficientStorage, "there is no room")
+			waitFor(t, "the log to say it", func() bool { return strings.Contains(s.Output(), "store is full: make room on its disk") })
+			if killed {
+				s.Ledger.Kill()
+				if err := s.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				s.Site.AwaitQuiet()
+				s.Ledger.Begin()
+				fill(t, filepath.Join(disk, "more"))
+				if err := s.Start(s.Caddyfile("first")); err == nil || !strings.Contains(err.Error(), s.Store) || !strings.Contains(err.Error(), "make room on its disk") {
+					t.Errorf("without room, starting = %v", err)
+				}
+				if err := os.Remove(filepath.Join(disk, "more")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Remove(filler); err != nil {
+				t.Fatal(err)
+			}
+			if killed {
+				if err := s.Start(s.Caddyfile("first")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			acknowledged(t, s, 1)
+			s.Publishers.Stop()
+			wantNothingLost(t, s, killed)
+		})
+	}
+}
+
+// fill writes a file until the disk is full.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+// TestDiskReadOnly: Caddy does not start on a disk that cannot be written, and
+// says which file it is about.
+func TestDiskReadOnly(t *testing.T) {
+	s := newTrafficScene(t)
+	s.Store = filepath.Join(smallDisk(t, "size=1m,ro"), "webhooks.db")
+	if err := s.Start(s.Caddyfile("first")); err == nil || !strings.Contains(err.Error(), "store "+s.Store+": its folder is not writable") {
+		t.Errorf("starting = %v", err)
+	}
+}
+
+// faultyDisk has system calls that a process makes on a file fail, or take
+// long, as strace's inject says it, until it is ended.
+func faultyDisk(t *testing.T, pid, path, call, fault string) (end func()) {
+	t.Helper()
+	if _, err := exec.LookPath("strace"); err != nil {
+		t.Skip("strace is not installed: apt-get install strace")
+	}
+	var notes output
+	cmd := exec.Command("strace", "-f", "-p", pid, "-P", path, "-e", "trace="+call, "-e", "inject="+call+":"+fault, "-o", "/dev/null") //nolint:noctx // end ends it
+	cmd.Stderr = &notes
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	end = func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		<-ended
+		ended <- nil
+	}
+	t.Cleanup(end)
+	waitFor(t, "strace to be attached", func() bool {
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("strace: %v\n%s", err, notes.String())
+		default:
+		}
+		return notes.Has("attached")
+	})
+	return end
+}
+
+// TestDiskFails: while the disk fails, events are refused with 503; afterwards
+// it goes on by itself, and nothing is lost or repeated.
+func TestDiskFails(t *testing.T) {
+	for _, tt := range []struct{ name, call, fault, logged string }{
+		{"writes fail", "pwrite64", "error=EIO", "disk I/O error"},
+		{"syncs fail", "fsync", "error=EIO", "disk I/O error"},
+		{"it has become read-only", "pwrite64", "error=EROFS", "disk I/O error"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newTrafficScene(t)
+			if err := s.Start(s.Caddyfile("first")); err != nil {
+				t.Fatal(err)
+			}
+			s.Publishers.Start()
+			defer s.Publishers.Stop()
+			acknowledged(t, s, 50)
+			end := faultyDisk(t, strconv.Itoa(s.PID()), s.Store+"-wal", tt.call, tt.fault)
+			wantPublished(t, s, http.StatusServiceUnavailable, "could not be stored: publish it again later")
+			waitFor(t, "the log to say it", func() bool { return strings.Contains(s.Output(), tt.logged) })
+			end()
+			acknowledged(t, s, 50)
+			s.Publishers.Stop()
+			wantNothingLost(t, s, false)
+		})
+	}
+}
+
+// TestDiskSlow: when each sync takes a quarter of a second, events are accepted
+// all the same, many with each sync.
+func TestDiskSlow(t *testing.T) {
+	s := newTrafficScene(t)
+	if err := s.Start(s.Caddyfile("first")); err != nil {
+		t.Fatal(err)
+	}
+	s.Publishers.Count = 64
+	s.Publishers.Start()
+	defer s.Publishers.Stop()
+	acknowledged(t, s, 50)
+	end := faultyDisk(t, strconv.Itoa(s.PID()), s.Store+"-wal", "fsync", "delay_enter=250000")
+	acknowledged(t, s, 200)
+	end()
+	s.Publishers.Stop()
+	wantNothingLost(t, s, false)
+}
+
+// TestDamagedStoreIsLeftAlone: Caddy does not start with a store that is damaged
+// or is none. It names the file and says what to do, and changes nothing.
+func TestDamagedStoreIsLeftAlone(t *testing.T) {
+	s := newTrafficScene(t)
+	if err := s.Start(s.Caddyfile("first")); err != nil {
+		t.Fatal(err)
+	}
+	s.Publishers.Start()
+	acknowledged(t, s, 200)
+	s.Publishers.Stop()
+	if err := errors.Join(s.AwaitDelivered(time.Minute), s.Stop()); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(s.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		content []byte
+		log     []byte
+		says    string
+	}{
+		"cut short":             {whole[:len(whole)/2-100], nil, "the file is damaged: restore it from a backup"},
+		"one byte":              {whole[:1], nil, "the file is not a SQLite database"},
+		"not a database":        {[]byte(strings.Repeat("notes of mine\n", 1000)), nil, "the file is not a SQLite database"},
+		"emptied beside a log":  {nil, []byte("frames"), "the file is missing or empty, but its log"},
+		"pages of zeros":        {append(append(bytes.Clone(whole[:8192]), make([]byte, 8192)...), whole[16384:]...), nil, "the file is damaged: restore it from a backup"},
+		"a page of noise":       {append(append(bytes.Clone(whole[:8192]), bytes.Repeat([]byte{0xa5, 0x5a, 0x00, 0xff}, 1024)...), whole[12288:]...), nil, "the file is damaged: restore it from a backup"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := map[string][]byte{s.Store: tt.content}
+			if tt.log != nil {
+				files[s.Store+"-wal"] = tt.log
+			}
+			for path, content := range files {
+				if err := os.WriteFile(path, content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := s.Start(s.Caddyfile("first"))
+			if err == nil || !strings.Contains(err.Error(), s.Store) || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("starting = %v, want %q and the path", err, tt.says)
+			}
+			if err := s.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			for path, content := range files {
+				if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, content) {
+					t.Errorf("%s was changed: %d bytes, %v", path, len(now), err)
+				}
+				if err := os.Remove(path); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// TestBackupUnderLoad: a backup that is made under load has every event that
+// was acknowledged before it was begun, and can be put in the store's place.
+func TestBackupUnderLoad(t *testing.T) {
+	s := newTrafficScene(t)
+	if err := s.Start(s.Caddyfile("first")); err != nil {
+		t.Fatal(err)
+	}
+	s.Publishers.Start()
+	defer s.Publishers.Stop()
+	acknowledged(t, s, 100)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	before := s.Ledger.Promised("fast")
+	file := filepath.Join(s.Home, "backup.db")
+	out, err := s.Command(ctx, "webhooks", "backup", "--address", s.Admin, file)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := s.Command(ctx, "webhooks", "backup", "--address", s.Admin, file); err == nil || !strings.Contains(out, "it exists: name a new file") {
+		t.Errorf("a second backup to the same file: %v\n%s", err, out)
+	}
+	acknowledged(t, s, 50)
+	s.Publishers.Stop()
+	if err := errors.Join(s.AwaitDelivered(time.Minute), s.Stop()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file, s.Store); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(s.Caddyfile("first")); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range before {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Admin+"/webhooks/events/"+id, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, answer := exchange(t, req); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s was acknowledged before the backup, and is answered with %d %s", id, resp.StatusCode, answer)
+		}
+	}
+}
