@@ -274,12 +274,12 @@ func TestDamagedStoreIsLeftAlone(t *testing.T) {
 		log     []byte
 		says    string
 	}{
-		"cut short":             {whole[:len(whole)/2-100], nil, "the file is damaged: restore it from a backup"},
-		"one byte":              {whole[:1], nil, "the file is not a SQLite database"},
-		"not a database":        {[]byte(strings.Repeat("notes of mine\n", 1000)), nil, "the file is not a SQLite database"},
-		"emptied beside a log":  {nil, []byte("frames"), "the file is missing or empty, but its log"},
-		"pages of zeros":        {append(append(bytes.Clone(whole[:8192]), make([]byte, 8192)...), whole[16384:]...), nil, "the file is damaged: restore it from a backup"},
-		"a page of noise":       {append(append(bytes.Clone(whole[:8192]), bytes.Repeat([]byte{0xa5, 0x5a, 0x00, 0xff}, 1024)...), whole[12288:]...), nil, "the file is damaged: restore it from a backup"},
+		"cut short":            {whole[:len(whole)/2-100], nil, "the file is damaged: restore it from a backup"},
+		"one byte":             {whole[:1], nil, "the file is not a SQLite database"},
+		"not a database":       {[]byte(strings.Repeat("notes of mine\n", 1000)), nil, "the file is not a SQLite database"},
+		"emptied beside a log": {nil, []byte("frames"), "the file is missing or empty, but its log"},
+		"pages of zeros":       {append(append(bytes.Clone(whole[:8192]), make([]byte, 8192)...), whole[16384:]...), nil, "the file is damaged: restore it from a backup"},
+		"a page of noise":      {append(append(bytes.Clone(whole[:8192]), bytes.Repeat([]byte{0xa5, 0x5a, 0x00, 0xff}, 1024)...), whole[12288:]...), nil, "the file is damaged: restore it from a backup"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := map[string][]byte{s.Store: tt.content}

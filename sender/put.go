@@ -17,7 +17,7 @@ const (
 // comes than the disk takes, those who come late are told at once, rather than
 // after everybody before them.
 const (
-	maxPutRequests     = 4096
+	maxPutRequests     = 2048
 	maxPutWaitingBytes = 64 << 20
 )
 
