@@ -27,7 +27,7 @@ func main() {
 	var o options
 	flag.DurationVar(&o.duration, "for", time.Minute, "how long the overload goes on")
 	flag.Float64Var(&o.factor, "factor", 3, "how many times more is published than can be taken")
-	flag.Int64Var(&o.memory, "memory", 512, "how much memory Caddy may need, in MiB")
+	flag.Int64Var(&o.memory, "memory", 768, "how much memory Caddy may need, in MiB: 8,192 connections alone take half of it")
 	flag.IntVar(&o.data, "data", 1000, "bytes of data of an event")
 	flag.StringVar(&o.binary, "binary", "", "the program; default: it is built")
 	procs := flag.String("procs", "1", "GOMAXPROCS of Caddy, so that there is something left to publish with")
