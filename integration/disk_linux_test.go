@@ -52,8 +52,8 @@ func wantPublished(t *testing.T, s *loadtest.Scene, status int, sentence string)
 }
 
 // TestDiskFull: on a full disk events are refused with 507, and nothing that was
-// accepted is lost, also when Caddy is killed then; it does not start without
-// room, and says so; and with room it goes on by itself.
+// accepted is lost, also when Caddy is killed then; when it does not start for
+// want of room it says so; and with room it goes on by itself.
 func TestDiskFull(t *testing.T) {
 	for name, killed := range map[string]bool{"room returns": false, "killed meanwhile": true} {
 		t.Run(name, func(t *testing.T) {
@@ -74,16 +74,13 @@ func TestDiskFull(t *testing.T) {
 			wantPublished(t, s, http.StatusInsufficientStorage, "there is no room")
 			waitFor(t, "the log to say it", func() bool { return strings.Contains(s.Output(), "store is full: make room on its disk") })
 			if killed {
-				s.Ledger.Kill()
-				if err := s.Kill(); err != nil {
-					t.Fatal(err)
-				}
-				s.Site.AwaitQuiet()
-				s.Ledger.Begin()
+				killScene(t, s)
 				fill(t, filepath.Join(disk, "more"))
-				if err := s.Start(s.Caddyfile("first")); err == nil || !strings.Contains(err.Error(), s.Store) || !strings.Contains(err.Error(), "make room on its disk") {
+				// It may need no room, when everything had been recorded.
+				if err := s.Start(s.Caddyfile("first")); err != nil && (!strings.Contains(err.Error(), s.Store) || !strings.Contains(err.Error(), "make room on its disk")) {
 					t.Errorf("without room, starting = %v", err)
 				}
+				killScene(t, s)
 				if err := os.Remove(filepath.Join(disk, "more")); err != nil {
 					t.Fatal(err)
 				}
@@ -101,6 +98,17 @@ func TestDiskFull(t *testing.T) {
 			wantNothingLost(t, s, killed)
 		})
 	}
+}
+
+// killScene kills Caddy, if it runs.
+func killScene(t *testing.T, s *loadtest.Scene) {
+	t.Helper()
+	s.Ledger.Kill()
+	if err := s.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.Site.AwaitQuiet()
+	s.Ledger.Begin()
 }
 
 // fill writes a file until the disk is full.

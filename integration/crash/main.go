@@ -44,30 +44,22 @@ type options struct {
 	binary string
 }
 
-// run makes what a drill needs, and goes through it.
+// run goes through a drill.
 func run(ctx context.Context, o options, race bool) error {
-	dir, err := os.MkdirTemp("", "crash-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if o.binary == "" {
-		o.binary = filepath.Join(dir, "caddy")
-		if err := caddyproc.Build(ctx, o.binary, caddyproc.Package, race); err != nil {
-			return err
-		}
-	}
 	fmt.Printf("seed %d\n", o.seed)
 	random := rand.New(rand.NewPCG(o.seed, 0)) //nolint:gosec // nothing is kept secret by it
-	migrated, err := migrations(ctx, o, dir, random)
-	if err != nil {
-		return err
-	}
-	d, err := newDrill(o.binary, filepath.Join(dir, "home"), random)
-	if err != nil {
-		return err
-	}
-	err = errors.Join(d.run(ctx, o.kills-migrated), d.scene.Close())
-	d.report(os.Stdout)
-	return errors.Join(err, d.verdict())
+	return caddyproc.InFolder(ctx, o.binary, race, func(program, folder string) error {
+		o.binary = program
+		migrated, err := migrations(ctx, o, folder, random)
+		if err != nil {
+			return err
+		}
+		d, err := newDrill(o.binary, filepath.Join(folder, "home"), random)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(d.run(ctx, o.kills-migrated), d.scene.Close())
+		d.report(os.Stdout)
+		return errors.Join(err, d.verdict())
+	})
 }

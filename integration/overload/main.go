@@ -12,11 +12,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/integration/internal/caddyproc"
@@ -54,24 +54,15 @@ type options struct {
 
 // run measures what Caddy can take, and then publishes more than that.
 func run(ctx context.Context, w io.Writer, o options) error {
-	dir, err := os.MkdirTemp("", "overload-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if o.binary == "" {
-		o.binary = filepath.Join(dir, "caddy")
-		if err := caddyproc.Build(ctx, o.binary, caddyproc.Package, false); err != nil {
+	return caddyproc.InFolder(ctx, o.binary, false, func(program, folder string) (err error) {
+		scene, err := loadtest.NewScene(program, folder, map[string]loadtest.Behaviour{"fast": {}})
+		if err != nil {
 			return err
 		}
-	}
-	scene, err := loadtest.NewScene(o.binary, dir, map[string]loadtest.Behaviour{"fast": {}})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = scene.Close() }()
-	if err := scene.Start(scene.Caddyfile("first")); err != nil {
-		return err
-	}
-	return flood(w, scene, o)
+		defer func() { err = errors.Join(err, scene.Close()) }()
+		if err := scene.Start(scene.Caddyfile("first")); err != nil {
+			return err
+		}
+		return flood(w, scene, o)
+	})
 }

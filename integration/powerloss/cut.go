@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -104,6 +103,6 @@ func kept(s *sqlitestore.Store, id string) error {
 // note keeps the first thing that was wrong.
 func (f *found) note(err error) {
 	if f.first == nil {
-		f.first = errors.New(err.Error())
+		f.first = err
 	}
 }

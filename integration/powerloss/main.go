@@ -47,34 +47,27 @@ type options struct {
 
 // run records a trace and has the power fail in it.
 func run(ctx context.Context, w io.Writer, o options) error {
-	dir, err := os.MkdirTemp("", "powerloss-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if o.binary == "" {
-		o.binary = filepath.Join(dir, "caddy")
-		if err := caddyproc.Build(ctx, o.binary, caddyproc.Package, false); err != nil {
+	return caddyproc.InFolder(ctx, o.binary, false, func(program, folder string) error {
+		o.binary = program
+		store, traceFile, err := record(o, folder)
+		if err != nil {
 			return err
 		}
-	}
-	home := filepath.Join(dir, "home")
-	if err := os.Mkdir(home, 0o700); err != nil {
-		return err
-	}
-	store, traceFile, err := record(o, home)
-	if err != nil {
-		return err
-	}
-	trace, err := readTrace(traceFile, store)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "seed %d\nrecorded: %s\n", o.seed, trace.summary())
+		t, err := readTrace(traceFile, store)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "seed %d\nrecorded: %s\n", o.seed, t.summary())
+		return fail(w, t, o, filepath.Join(folder, "disk"))
+	})
+}
+
+// fail has the power fail in each mode, and in the control.
+func fail(w io.Writer, t *trace, o options, disk string) error {
 	random := rand.New(rand.NewPCG(o.seed, 0)) //nolint:gosec // nothing is kept secret by it
 	var errs []error
 	for _, m := range modes {
-		found, err := cutAll(trace, m, true, o.cuts/len(modes), random, filepath.Join(dir, "disk"))
+		found, err := cutAll(t, m, true, o.cuts/len(modes), random, disk)
 		if err != nil {
 			return err
 		}
@@ -83,7 +76,7 @@ func run(ctx context.Context, w io.Writer, o options) error {
 			errs = append(errs, fmt.Errorf("%s: %s: %w", m.name, found, found.first))
 		}
 	}
-	control, err := cutAll(trace, modes[0], false, max(o.cuts/10, 10), random, filepath.Join(dir, "disk"))
+	control, err := cutAll(t, modes[0], false, max(o.cuts/10, 10), random, disk)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/integration/internal/caddyproc"
@@ -43,37 +42,28 @@ type options struct {
 }
 
 // run goes through a soak and prints what it measures.
-func run(ctx context.Context, w io.Writer, o options, race bool) (err error) {
-	dir, err := os.MkdirTemp("", "soak-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if o.binary == "" {
-		o.binary = filepath.Join(dir, "caddy")
-		if err := caddyproc.Build(ctx, o.binary, caddyproc.Package, race); err != nil {
+func run(ctx context.Context, w io.Writer, o options, race bool) error {
+	return caddyproc.InFolder(ctx, o.binary, race, func(program, folder string) (err error) {
+		scene, err := loadtest.NewScene(program, folder, map[string]loadtest.Behaviour{
+			"fast":     {},
+			"slow":     {Delay: 20 * time.Millisecond},
+			"flaky":    {FailEvery: 5},
+			"flapping": {Down: 5 * time.Second, Period: 37 * time.Second},
+			"strict":   {Ordered: true},
+		})
+		if err != nil {
 			return err
 		}
-	}
-	scene, err := loadtest.NewScene(o.binary, dir, map[string]loadtest.Behaviour{
-		"fast":     {},
-		"slow":     {Delay: 20 * time.Millisecond},
-		"flaky":    {FailEvery: 5},
-		"flapping": {Down: 5 * time.Second, Period: 37 * time.Second},
-		"strict":   {Ordered: true},
+		defer func() { err = errors.Join(err, scene.Close()) }()
+		// The store must come to an even size while it is looked at.
+		scene.Settings = "retention 1m\n\t\tmax_backlog 1000000"
+		if err := scene.Start(scene.Caddyfile("0")); err != nil {
+			return err
+		}
+		samples, err := soak(ctx, w, scene, o)
+		if err != nil {
+			return errors.Join(err, fmt.Errorf("caddy printed:\n%s", scene.Output()))
+		}
+		return verdict(w, scene, samples)
 	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, scene.Close()) }()
-	// The store must come to an even size while it is looked at.
-	scene.Settings = "retention 1m\n\t\tmax_backlog 1000000"
-	if err := scene.Start(scene.Caddyfile("0")); err != nil {
-		return err
-	}
-	samples, err := soak(ctx, w, scene, o)
-	if err != nil {
-		return errors.Join(err, fmt.Errorf("caddy printed:\n%s", scene.Output()))
-	}
-	return verdict(w, scene, samples)
 }

@@ -2,9 +2,11 @@ package caddyproc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 )
 
 // BuildTags are those that users build Caddy with.
@@ -26,4 +28,25 @@ func Build(ctx context.Context, path, pkg string, race bool) error {
 		return fmt.Errorf("building %s: %w\n%s", pkg, err, out)
 	}
 	return nil
+}
+
+// InFolder does something with a program in a folder of its own, which is
+// removed afterwards. Without a program, Caddy is built.
+func InFolder(ctx context.Context, program string, race bool, do func(program, folder string) error) (err error) {
+	folder, err := os.MkdirTemp("", "caddyproc-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	if program == "" {
+		program = filepath.Join(folder, "caddy")
+		if err := Build(ctx, program, Package, race); err != nil {
+			return err
+		}
+	}
+	home := filepath.Join(folder, "home")
+	if err := os.Mkdir(home, 0o700); err != nil {
+		return err
+	}
+	return do(program, home)
 }
