@@ -44,7 +44,7 @@ var moments = []struct {
 	name  string
 	await func(ctx context.Context, d *drill)
 }{
-	{"at random", func(ctx context.Context, d *drill) { d.sleep(ctx, 50*time.Millisecond, 1500*time.Millisecond) }},
+	{"at random", func(ctx context.Context, d *drill) { d.sleep(ctx, 50*time.Millisecond, 5*time.Second) }},
 	{"in a commit", func(ctx context.Context, d *drill) {
 		d.sleep(ctx, 50*time.Millisecond, 800*time.Millisecond)
 		d.after(ctx, d.scene.Publishers.Sent, 3*time.Millisecond)

@@ -12,11 +12,6 @@ import (
 	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
 )
 
-// recentReceived is how long before a kill a receiver may have processed an
-// event and yet let it through again: `persist` promises all but the last
-// second, in which the disk may be slow.
-const recentReceived = 2 * time.Second
-
 // report prints what has become of everything.
 func (d *drill) report(w io.Writer) {
 	total := 0
@@ -96,16 +91,12 @@ func judge(name string, a loadtest.Account) error {
 	if len(a.Lost) > 0 {
 		errs = append(errs, fmt.Errorf("%s never got %d acknowledged events: %s", name, len(a.Lost), some(a.Lost)))
 	}
-	recent := loadtest.Recent
-	if name == loadtest.Application {
-		recent = recentReceived
-	}
 	var without, old []string
 	for _, r := range a.Repeats {
 		switch {
 		case r.Life == r.Again:
 			without = append(without, r.ID)
-		case r.Age > recent:
+		case r.Age > loadtest.Recent:
 			old = append(old, fmt.Sprintf("%s (%s before)", r.ID, r.Age.Round(time.Millisecond)))
 		}
 	}

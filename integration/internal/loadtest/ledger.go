@@ -53,8 +53,8 @@ type Account struct {
 
 // Recent is how long before a kill a delivery may have been answered and yet be
 // made again: its outcome may not have been on the disk. The sender commits
-// outcomes every few milliseconds, but a disk can be slow.
-const Recent = time.Second
+// outcomes every few milliseconds, but a disk that others use can be slow.
+const Recent = 2 * time.Second
 
 // of returns the account of an endpoint. The ledger is locked.
 func (l *Ledger) of(endpoint string) *side {
