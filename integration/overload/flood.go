@@ -40,7 +40,8 @@ func flood(w io.Writer, scene *loadtest.Scene, o options) error {
 	fmt.Fprintf(w, "overload: %.0f/s for %s: sent %.0f/s (of which %.0f/s accepted, %.0f/s refused, %d broken off), not sent because %d connections waited: %.0f/s\n",
 		o.factor*rate, o.duration, float64(over.Sent)/seconds, float64(len(over.Accepted))/seconds, float64(len(over.Refused))/seconds, over.Broken,
 		maxWaiting, float64(over.Unsent)/seconds)
-	fmt.Fprintf(w, "accepted in %s; refused in %s; memory at most %d MiB\n", spread(over.Accepted), spread(over.Refused), most>>20)
+	fmt.Fprintf(w, "accepted in %s; refused in %s; connections made in %s; memory at most %d MiB\n",
+		spread(over.Accepted), spread(over.Refused), spread(over.Connecting), most>>20)
 
 	recovered, ok := recovery(f, usual)
 	fmt.Fprintf(w, "as quick as before (%s) after %s\n", usual.Round(time.Microsecond), recovered.Round(10*time.Millisecond))

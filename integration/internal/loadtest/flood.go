@@ -35,8 +35,9 @@ type Answers struct {
 	Statuses map[int]int64
 	Abrupt   int64 // refusals that do not say when to come again
 
-	Accepted []time.Duration // how long each 202 took
-	Refused  []time.Duration // and each 503
+	Accepted   []time.Duration // how long each 202 took, on a connection that was there
+	Refused    []time.Duration // and each 503
+	Connecting []time.Duration // and each connection: the system makes it wait when many come
 }
 
 // outcomes gathers answers.
@@ -116,11 +117,31 @@ func (c *flooder) close() {
 	}
 }
 
+// connect makes the connection, unless it is there.
+func (c *flooder) connect(address string) (took time.Duration, err error) {
+	if c.conn != nil {
+		return 0, nil
+	}
+	began := time.Now()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(context.Background(), "tcp", address)
+	if err != nil {
+		return 0, err
+	}
+	c.conn, c.reader = conn, bufio.NewReaderSize(conn, 1024)
+	return time.Since(began), nil
+}
+
 // exchange publishes one event and takes in the answer.
 func (f *Flood) exchange(c *flooder, o *outcomes) {
 	id := fmt.Sprintf("flood_%d", f.serial.Add(1))
+	connecting, err := c.connect(f.Address)
 	began := time.Now()
-	status, retryAfter, err := f.try(c, id)
+	var status int
+	var retryAfter string
+	if err == nil {
+		status, retryAfter, err = f.try(c, id)
+	}
 	took := time.Since(began)
 	if err != nil {
 		c.close()
@@ -131,6 +152,9 @@ func (f *Flood) exchange(c *flooder, o *outcomes) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.Sent++
+	if connecting > 0 {
+		o.Connecting = append(o.Connecting, connecting)
+	}
 	switch {
 	case err != nil:
 		o.Broken++
@@ -148,14 +172,6 @@ func (f *Flood) exchange(c *flooder, o *outcomes) {
 
 // try sends a request and reads the answer.
 func (f *Flood) try(c *flooder, id string) (status int, retryAfter string, err error) {
-	if c.conn == nil {
-		var dialer net.Dialer
-		if c.conn, err = dialer.DialContext(context.Background(), "tcp", f.Address); err != nil {
-			c.conn = nil
-			return 0, "", err
-		}
-		c.reader = bufio.NewReaderSize(c.conn, 1024)
-	}
 	body := fmt.Sprintf(`{"id":%q,"event":"message.created","data":{"filler":%q}}`, id, strings.Repeat("x", f.Data))
 	request := fmt.Sprintf("POST /events HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", f.Address, len(body), body)
 	if err := c.conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
