@@ -23,6 +23,7 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 // `/webhooks/deliveries…` | Deliveries; live at `/webhooks/deliveries/stream`
 // `/webhooks/replays…` | Replays
 // `/webhooks/stats` | Attempts over time
+// `GET /webhooks/backup` | A copy of the SQLite store as it is now
 // `DELETE /webhooks/received/{receiver}/{id}` | Makes a receiver take the event of that ID for a new one again: 204, or 404 when it is not known
 //
 // What is not described here is the API of the handler `webhook_settings` with
@@ -45,6 +46,7 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 const (
 	adminPath    = "/webhooks/"
 	statusPath   = adminPath + "status"
+	backupPath   = adminPath + "backup"
 	receivedPath = adminPath + "received/" // begins those of received events
 )
 
@@ -53,6 +55,7 @@ func (adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: adminPath, Handler: caddy.AdminHandlerFunc(adminSettings)},
 		{Pattern: statusPath, Handler: caddy.AdminHandlerFunc(adminStatus)},
+		{Pattern: backupPath, Handler: caddy.AdminHandlerFunc(adminBackup)},
 		{Pattern: receivedPath, Handler: caddy.AdminHandlerFunc(forgetReceived)},
 	}
 }

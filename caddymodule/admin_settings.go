@@ -19,7 +19,7 @@ var adminSubjects = []string{"deliveries", "endpoints", "event-types", "events",
 func adminSettings(w http.ResponseWriter, r *http.Request) error {
 	subject, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, adminPath), "/")
 	if !slices.Contains(adminSubjects, subject) {
-		return adminProblem(w, http.StatusNotFound, "there is nothing at this path: below %s there are %s, received and status", adminPath, strings.Join(adminSubjects, ", "))
+		return adminProblem(w, http.StatusNotFound, "there is nothing at this path: below %s there are %s, backup, received and status", adminPath, strings.Join(adminSubjects, ", "))
 	}
 	app, err := activeApp()
 	if errors.Is(err, caddy.ErrNotConfigured) {

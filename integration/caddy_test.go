@@ -7,22 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/manysends/caddy-webhooks/integration/internal/caddyproc"
 )
 
 // buildTags are those that users build Caddy with.
-const buildTags = "nobadger,nomysql,nopgx"
+const buildTags = caddyproc.BuildTags
 
 // raceEnv is the environment variable that, when set, has the real program
 // built with the race detector. A race that it sees fails the test.
@@ -31,24 +30,15 @@ const raceEnv = "CADDY_WEBHOOKS_RACE"
 // binary builds the ready-made Caddy once and returns its path, redisBinary and
 // postgresBinary those with the module for Redis or PostgreSQL.
 var (
-	binary         = sync.OnceValues(func() (string, error) { return buildCaddy("caddy", "../caddymodule/caddy") })
+	binary         = sync.OnceValues(func() (string, error) { return buildCaddy("caddy", caddyproc.Package) })
 	redisBinary    = sync.OnceValues(func() (string, error) { return buildCaddy("rediscaddy", "./rediscaddy") })
 	postgresBinary = sync.OnceValues(func() (string, error) { return buildCaddy("postgrescaddy", "./postgrescaddy") })
 )
 
 // buildCaddy builds a main package.
-func buildCaddy(name, folder string) (string, error) {
+func buildCaddy(name, pkg string) (string, error) {
 	path := filepath.Join(scratch, name)
-	args, cgo := []string{"build", "-tags", buildTags, "-trimpath", "-o", path}, "CGO_ENABLED=0"
-	if os.Getenv(raceEnv) != "" {
-		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
-	}
-	cmd := exec.Command("go", append(args, folder)...)
-	cmd.Env = append(os.Environ(), cgo)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building Caddy: %w\n%s", err, out)
-	}
-	return path, nil
+	return path, caddyproc.Build(context.Background(), path, pkg, os.Getenv(raceEnv) != "")
 }
 
 // scratch is where the binary goes.
@@ -80,22 +70,7 @@ type caddy struct {
 }
 
 // output gathers what a process prints.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
+type output = caddyproc.Output
 
 // newCaddy prepares a Caddy. Its Caddyfiles need `admin` with the address
 // admin.
@@ -205,29 +180,14 @@ func (c *caddy) validate(caddyfile string) (string, error) {
 	return string(out), err
 }
 
-// usedPorts are the ports that freeAddress has given out.
-var usedPorts sync.Map
-
-// freeAddress is a loopback address that nobody listens on. Its port lies below
-// those that the system gives out by itself, so that none of the many servers
-// and connections of other tests takes it in the meantime.
+// freeAddress is a loopback address that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	const lowest, ports = 20000, 10000
-	for range 100 {
-		port := lowest + rand.IntN(ports)
-		if _, used := usedPorts.LoadOrStore(port, nil); used {
-			continue
-		}
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
-			continue
-		}
-		l.Close()
-		return l.Addr().String()
+	address, err := caddyproc.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port found")
-	return ""
+	return address
 }
 
 // waitFor waits for a condition, for a time that only a broken program needs.

@@ -24,11 +24,11 @@ import (
 type origin struct {
 	*httptest.Server
 	mu  sync.Mutex
-	got []arrival
+	got []passedOn
 }
 
-// arrival is a request as the application gets it.
-type arrival struct {
+// passedOn is a request as the application gets it.
+type passedOn struct {
 	path, framing string
 	header        http.Header
 	trailer       http.Header
@@ -45,14 +45,14 @@ func newOrigin(t *testing.T) *origin {
 		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.got = append(o.got, arrival{r.URL.Path, fmt.Sprint(r.ContentLength, r.TransferEncoding), r.Header.Clone(), r.Trailer, string(body)})
+		o.got = append(o.got, passedOn{r.URL.Path, fmt.Sprint(r.ContentLength, r.TransferEncoding), r.Header.Clone(), r.Trailer, string(body)})
 	}))
 	t.Cleanup(o.Close)
 	return o
 }
 
 // arrivals are all requests so far.
-func (o *origin) arrivals() []arrival {
+func (o *origin) arrivals() []passedOn {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.got)

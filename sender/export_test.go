@@ -25,6 +25,19 @@ func SetSettleGrace(t testing.TB, d time.Duration) {
 	t.Cleanup(func() { settleGrace = before })
 }
 
+// The limits of what may wait for the disk.
+const (
+	MaxPutRequests     = maxPutRequests
+	MaxPutWaitingBytes = maxPutWaitingBytes
+)
+
+// PutsHeld is how many publications wait for the disk.
+func (s *Sender) PutsHeld() int {
+	s.puts.mu.Lock()
+	defer s.puts.mu.Unlock()
+	return s.puts.held
+}
+
 // Memory is how many bytes of events wait in the lanes.
 func (s *Sender) Memory() int64 { return s.memory.Load() }
 

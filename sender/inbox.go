@@ -91,6 +91,10 @@ func (i *Inbox) publish(s *Sender, w http.ResponseWriter, r *http.Request) (rece
 		w.Header().Set("Allow", http.MethodPost)
 		return receipt, http.StatusMethodNotAllowed, fmt.Errorf("the method %s is not allowed: send webhooks with POST", r.Method)
 	}
+	if err := s.busy(r.Body, i.MaxSize); err != nil {
+		status, err = s.refused(w, err)
+		return receipt, status, err
+	}
 	body, status, err := readBody(w, r, i.MaxSize, nil)
 	if err != nil {
 		return receipt, status, err

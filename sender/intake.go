@@ -107,6 +107,13 @@ func (i *Intake) publish(w http.ResponseWriter, r *http.Request) (receipts []Rec
 	if status, err := checkRequest(w, r); err != nil {
 		return nil, false, status, err
 	}
+	s, unavailable := i.Sender(r.Context())
+	if unavailable == nil {
+		if err := s.busy(r.Body, i.MaxSize); err != nil {
+			status, err = s.refused(w, err)
+			return nil, false, status, err
+		}
+	}
 	events, batch, status, err := i.read(w, r)
 	if status != 0 {
 		return nil, false, status, err
@@ -114,7 +121,6 @@ func (i *Intake) publish(w http.ResponseWriter, r *http.Request) (receipts []Rec
 	if err == nil {
 		err = i.complete(events, r, batch)
 	}
-	s, unavailable := i.Sender(r.Context())
 	switch {
 	case err != nil:
 		if unavailable == nil {
@@ -192,8 +198,12 @@ func (s *Sender) refused(w http.ResponseWriter, err error) (status int, _ error)
 	if status < http.StatusInternalServerError {
 		return status, err
 	}
-	if errors.Is(err, ErrBacklog) {
+	switch {
+	case errors.Is(err, ErrBacklog):
 		w.Header().Set("Retry-After", "10")
+		return status, err
+	case errors.Is(err, ErrBusy):
+		w.Header().Set("Retry-After", "1")
 		return status, err
 	}
 	w.Header().Set("Retry-After", "5")
@@ -276,6 +286,17 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, body []byte) 
 			body = append(body, 0)[:len(body)]
 		}
 	}
+}
+
+// busy says that no event would be taken now, if that is so, before memory is
+// spent on one. It takes the body away.
+func (s *Sender) busy(body io.Reader, limit int64) error {
+	if !s.puts.full() {
+		return nil
+	}
+	s.metrics.refused(refusedBusy)
+	drain(body, orDefault(limit, DefaultMaxSize))
+	return errBusy
 }
 
 // drain reads on for as much again as is allowed. A connection that is closed

@@ -84,7 +84,7 @@ func (l *lane) stop() {
 func (l *lane) noteBacklog(b Backlog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stored[first] = earlier(l.stored[first], b.FirstTries)
+	l.stored[first] = earlier(l.stored[first], l.dueBy(first, b.FirstTries))
 	l.stored[again] = earlier(l.stored[again], b.Retries)
 }
 
@@ -105,7 +105,18 @@ func (l *lane) noteStored(kind int, due time.Time) {
 	l.note(kind, due)
 }
 
+// dueBy is when a delivery of a kind in the store is to be made. A first try
+// became due when it was stored: if that lies in the future, the clock has been
+// set back since, and there is nothing to wait for.
+func (l *lane) dueBy(kind int, due time.Time) time.Time {
+	if now := l.s.clock.Now(); kind == first && due.After(now) {
+		return now
+	}
+	return due
+}
+
 func (l *lane) note(kind int, due time.Time) {
+	due = l.dueBy(kind, due)
 	l.stored[kind] = earlier(l.stored[kind], due)
 	if l.claiming[kind] {
 		l.noted[kind] = earlier(l.noted[kind], due)

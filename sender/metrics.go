@@ -16,6 +16,7 @@ const (
 	refusedConflict = "conflict" // the ID belongs to another event
 	refusedFull     = "full"     // the store has no room
 	refusedBacklog  = "backlog"  // too much is waiting
+	refusedBusy     = "busy"     // more at once than can be stored
 	refusedClosed   = "closed"   // the sender takes no more
 	refusedStore    = "store"    // the store could not do it, or not in time
 )
@@ -113,7 +114,7 @@ func newMetrics() *metrics {
 	}
 	m.endpointOf.Store(&map[string]*endpointMetrics{})
 	// What has not happened yet is 0, and not missing.
-	for _, reason := range []string{refusedInvalid, refusedConflict, refusedFull, refusedBacklog, refusedClosed, refusedStore} {
+	for _, reason := range []string{refusedInvalid, refusedConflict, refusedFull, refusedBacklog, refusedBusy, refusedClosed, refusedStore} {
 		m.refusedTotal.WithLabelValues(reason)
 	}
 	for _, operation := range []string{commitPut, commitSettle} {
@@ -153,6 +154,8 @@ func refusalOf(err error) string {
 		return refusedFull
 	case errors.Is(err, ErrBacklog):
 		return refusedBacklog
+	case errors.Is(err, ErrBusy):
+		return refusedBusy
 	case errors.Is(err, ErrClosed), errors.Is(err, ErrStoreClosed):
 		return refusedClosed
 	}

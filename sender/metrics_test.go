@@ -80,6 +80,7 @@ caddy_webhooks_events_accepted_total 3
 # HELP caddy_webhooks_events_refused_total Publications that were refused, a batch counted once.
 # TYPE caddy_webhooks_events_refused_total counter
 caddy_webhooks_events_refused_total{reason="backlog"} 0
+caddy_webhooks_events_refused_total{reason="busy"} 0
 caddy_webhooks_events_refused_total{reason="closed"} 0
 caddy_webhooks_events_refused_total{reason="conflict"} 1
 caddy_webhooks_events_refused_total{reason="full"} 0
@@ -216,6 +217,8 @@ func TestRefusalOf(t *testing.T) {
 		{ErrInvalid, refusedInvalid},
 		{ErrConflict, refusedConflict},
 		{ErrStoreFull, refusedFull},
+		{ErrBacklog, refusedBacklog},
+		{ErrBusy, refusedBusy},
 		{ErrClosed, refusedClosed},
 		{ErrStoreClosed, refusedClosed},
 		{errors.New("disk on fire"), refusedStore},

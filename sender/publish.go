@@ -39,7 +39,7 @@ type Receipt struct {
 // compacted; with one it is kept as it is.
 //
 // Errors wrap [ErrInvalid], [ErrConflict] (the ID belongs to another event),
-// [ErrBacklog], [ErrStoreFull], [ErrClosed], the context's error (the events may have been
+// [ErrBacklog], [ErrBusy], [ErrStoreFull], [ErrClosed], the context's error (the events may have been
 // stored all the same; publish them again under the same IDs to find out), or
 // are the store's.
 func (s *Sender) Publish(ctx context.Context, events ...webhook.Event) ([]Receipt, error) {
@@ -126,10 +126,10 @@ func (s *Sender) enqueue(ctx context.Context, request *putRequest) error {
 	if err := s.admit(s.current.Load(), request.deliveries); err != nil {
 		return err
 	}
-	s.pressure.since.Add(int64(request.deliveries))
 	if err := s.puts.add(request); err != nil {
 		return err
 	}
+	s.pressure.since.Add(int64(request.deliveries))
 	select {
 	case err := <-request.done:
 		if err == nil && s.shared != nil {

@@ -2,6 +2,8 @@ package sender
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -11,11 +13,27 @@ const (
 	maxPutBytes  = 8 << 20
 )
 
+// Limits of what may wait for the disk, with what is being committed. When more
+// comes than the disk takes, those who come late are told at once, rather than
+// after everybody before them.
+const (
+	maxPutRequests     = 2048
+	maxPutWaitingBytes = 64 << 20
+)
+
+// ErrBusy means that more events are published at once than can be stored. It
+// passes within a moment.
+var ErrBusy = errors.New("too many events are being published at once")
+
+var errBusy = fmt.Errorf("%w: publish again in a second", ErrBusy)
+
 // putQueue gathers the publications of many callers, so that one fsync serves
 // them all: while one transaction is being committed, the next one fills.
 type putQueue struct {
 	mu      sync.Mutex
 	waiting []*putRequest
+	held    int // requests that wait or are being committed
+	bytes   int // of their events
 	closed  bool
 	wake    chan struct{} // holds one token while there is something to do
 }
@@ -30,17 +48,39 @@ type putRequest struct {
 
 func (q *putQueue) init() { q.wake = make(chan struct{}, 1) }
 
-// add queues a request. It fails only when the queue was closed.
+// add queues a request. The error is [ErrClosed] or wraps [ErrBusy].
 func (q *putQueue) add(r *putRequest) error {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	if q.closed {
-		q.mu.Unlock()
 		return ErrClosed
 	}
+	// One by itself may be larger than all may be together.
+	if q.held >= maxPutRequests || q.held > 0 && q.bytes+r.bytes > maxPutWaitingBytes {
+		return errBusy
+	}
 	q.waiting = append(q.waiting, r)
-	q.mu.Unlock()
+	q.held++
+	q.bytes += r.bytes
 	token(q.wake)
 	return nil
+}
+
+// full tells that no request would be taken now, however small.
+func (q *putQueue) full() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.held >= maxPutRequests || q.bytes >= maxPutWaitingBytes
+}
+
+// release makes room for others: the batch has been committed, or has failed.
+func (q *putQueue) release(batch []*putRequest) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.held -= len(batch)
+	for _, r := range batch {
+		q.bytes -= r.bytes
+	}
 }
 
 func (q *putQueue) close() {
@@ -93,6 +133,7 @@ func (s *Sender) putLoop() {
 		if err == nil {
 			s.metrics.committed(commitPut, len(batch), s.clock.Now().Sub(began))
 		}
+		s.puts.release(batch)
 		for _, r := range batch {
 			if err != nil {
 				r.done <- err

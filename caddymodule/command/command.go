@@ -83,6 +83,7 @@ func (set *commands) addTo(parent *cobra.Command) {
 		set.tail(),
 		set.test(),
 		set.forget(),
+		set.backup(),
 	} {
 		cmd.GroupID = groupID
 		addAdminFlags(cmd)

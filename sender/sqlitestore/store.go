@@ -85,6 +85,9 @@ func Open(path string, o Options) (_ *Store, err error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
+	if err := removeCopies(path); err != nil {
+		return nil, fmt.Errorf("store %s: reading its folder: %w", path, err)
+	}
 	began := time.Now()
 	w, err := openWriter(path)
 	if err != nil {
