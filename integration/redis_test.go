@@ -109,6 +109,13 @@ func TestThreeCaddysShareARedis(t *testing.T) {
 	if got := post(1, 2); got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 		t.Errorf("without Redis the answer is %d with Retry-After %q, want 503", got.status, got.header.Get("Retry-After"))
 	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, "http://"+caddys[1].admin+"/webhooks/received/others/delivery-1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, answer := exchange(t, request); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(answer), "nothing is forgotten") {
+		t.Errorf("without Redis, an event is forgotten with %d: %s", resp.StatusCode, answer)
+	}
 	// Neither validating nor loading a configuration needs it.
 	if out, err := caddys[1].validate(receiverCaddyfile(caddys[1].admin, sites[1], app2.URL, receivers)); err != nil {
 		t.Errorf("validate: %v\n%s", err, out)
