@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/manysends/caddy-webhooks/receiver"
 )
 
 // forgetReceived makes a receiver forget an event.
@@ -27,10 +29,13 @@ func forgetReceived(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case errors.Is(err, errNoReceiver):
 		return adminProblem(w, http.StatusNotFound, "%s", err)
+	case errors.Is(err, receiver.ErrUnavailable):
+		w.Header().Set("Retry-After", "5")
+		return adminProblem(w, http.StatusServiceUnavailable, "nothing is forgotten: %s: try again when it is back", err)
 	case err != nil:
 		return err
 	case !known:
-		return adminProblem(w, http.StatusNotFound, "the receiver %q does not remember an event %q: it was not processed, it is forgotten already, or its ID is not signed and many have come since", name, id)
+		return adminProblem(w, http.StatusNotFound, "the receiver %q does not remember an event %q: it was not processed, it is forgotten already, or its ID is not signed and many have come since, or another Caddy has processed it", name, id)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
