@@ -35,7 +35,7 @@ func forgetReceived(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case !known:
-		return adminProblem(w, http.StatusNotFound, "the receiver %q does not remember an event %q: it was not processed, it is forgotten already, or its ID is not signed and many have come since, or another Caddy has processed it", name, id)
+		return adminProblem(w, http.StatusNotFound, "the receiver %q does not remember an event %q: it was not processed, it is forgotten already, or its ID is not signed and many have come since", name, id)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -81,7 +81,7 @@ func TestEventsHaveNowhereToGo(t *testing.T) {
 	subscribed := fmt.Sprintf("{\n\tadmin %s\n\tevents {\n\t\ton cert_failed webhook_publish\n\t}\nOPTION}\n", c.admin)
 	c.start(strings.Replace(subscribed, "OPTION", "", 1))
 	waitFor(t, "it to be said that events have nowhere to go", func() bool { return strings.Contains(c.out.String(), says) })
-	if out, err := c.reload(strings.Replace(subscribed, "OPTION", "\twebhooks\n", 1)); err != nil {
+	if out, err := c.reload(strings.Replace(subscribed, "OPTION", "\twebhooks {\n\t\tevent_types caddy.cert_failed\n\t}\n", 1)); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	c.stop()
