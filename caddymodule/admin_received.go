@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/manysends/caddy-webhooks/receiver"
 )
 
 // forgetReceived makes a receiver forget an event.
@@ -27,6 +29,9 @@ func forgetReceived(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case errors.Is(err, errNoReceiver):
 		return adminProblem(w, http.StatusNotFound, "%s", err)
+	case errors.Is(err, receiver.ErrUnavailable):
+		w.Header().Set("Retry-After", "5")
+		return adminProblem(w, http.StatusServiceUnavailable, "nothing is forgotten: %s: try again when it is back", err)
 	case err != nil:
 		return err
 	case !known:

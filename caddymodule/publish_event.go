@@ -71,9 +71,17 @@ func (*PublishEvent) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision makes the handler ready. It does not look for the app, which looks for
-// the events app itself: the app finds its handlers there.
+// the events app itself: the app finds its handlers there. Whether it has, can be
+// told only when all apps have started.
 func (h *PublishEvent) Provision(ctx caddy.Context) error {
 	h.log = ctx.Slogger()
+	for _, module := range ctx.Modules() {
+		if events, ok := module.(*caddyevents.App); ok {
+			if err := events.On("started", whenUnbound{h}); err != nil {
+				return err
+			}
+		}
+	}
 	h.queue = make(chan webhook.Event, maxEventQueue)
 	h.over = make(chan struct{})
 	h.idle = make(chan struct{})
@@ -139,10 +147,7 @@ func eventID(e caddy.Event, eventType string) string {
 // Handle has an event published, and returns at once.
 func (h *PublishEvent) Handle(_ context.Context, e caddy.Event) error {
 	if h.app == nil {
-		h.dropping.Do(func() {
-			h.log.Error("events have nowhere to be published to: add the global option webhooks", "event", e.Name())
-		})
-		return nil
+		return nil // which was said at the start
 	}
 	eventType := h.typeOf(e.Name())
 	id := eventID(e, eventType)
@@ -162,6 +167,18 @@ func (h *PublishEvent) Handle(_ context.Context, e caddy.Event) error {
 		h.dropping.Do(func() {
 			h.log.Error("events of Caddy's come faster than they can be published, and some are left out: subscribe to fewer", "event", e.Name())
 		})
+	}
+	return nil
+}
+
+// whenUnbound hears from Caddy that the handler's configuration runs as a whole.
+type whenUnbound struct{ handler *PublishEvent }
+
+// Handle says so if there is no app to publish to. It returns no error: that would
+// say that the event is not to be handled.
+func (w whenUnbound) Handle(context.Context, caddy.Event) error {
+	if w.handler.app == nil {
+		w.handler.log.Error("events have nowhere to be published to: add the global option webhooks")
 	}
 	return nil
 }
@@ -291,4 +308,5 @@ var (
 	_ caddy.Provisioner   = (*PublishEvent)(nil)
 	_ caddy.CleanerUpper  = (*PublishEvent)(nil)
 	_ caddyevents.Handler = (*PublishEvent)(nil)
+	_ caddyevents.Handler = whenUnbound{}
 )

@@ -180,9 +180,15 @@ func (a *Receivers) forget(name, id string) (known bool, err error) {
 			continue
 		}
 		there = true
-		if rc := h.receiver.Load(); rc != nil && rc.Forget(id) {
-			known = true
+		rc := h.receiver.Load()
+		if rc == nil {
+			continue
 		}
+		knows, err := rc.Forget(id)
+		if err != nil {
+			return false, err
+		}
+		known = known || knows
 	}
 	if !there {
 		slices.Sort(names)

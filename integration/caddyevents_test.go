@@ -72,3 +72,20 @@ https://%s:%s {
 		t.Errorf("a type that is not among event_types is accepted: %v\n%s", err, out)
 	}
 }
+
+// TestEventsHaveNowhereToGo: it is said at the start that there is no app to
+// publish to, and not when the first event comes.
+func TestEventsHaveNowhereToGo(t *testing.T) {
+	c := newCaddy(t)
+	const says = "add the global option webhooks"
+	subscribed := fmt.Sprintf("{\n\tadmin %s\n\tevents {\n\t\ton cert_failed webhook_publish\n\t}\nOPTION}\n", c.admin)
+	c.start(strings.Replace(subscribed, "OPTION", "", 1))
+	waitFor(t, "it to be said that events have nowhere to go", func() bool { return strings.Contains(c.out.String(), says) })
+	if out, err := c.reload(strings.Replace(subscribed, "OPTION", "\twebhooks {\n\t\tevent_types caddy.cert_failed\n\t}\n", 1)); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	c.stop()
+	if n := strings.Count(c.out.String(), says); n != 1 {
+		t.Errorf("it is said %d times, want once, for the configuration that has no app", n)
+	}
+}

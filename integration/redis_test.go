@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/manysends/caddy-webhooks/internal/redistest"
 )
@@ -51,13 +52,23 @@ func TestThreeCaddysShareARedis(t *testing.T) {
 		t.Errorf("event %d was not answered by Caddy %d, 20 times", n, i)
 		return got
 	}
+	// On a machine that has too much to do, Redis may seem to be away.
+	insist := func(i, n int) (got received) {
+		for range 300 {
+			if got = post(i, n); got.status != http.StatusServiceUnavailable {
+				return got
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		return got
+	}
 	var processed, duplicates atomic.Int64
 	var wg sync.WaitGroup
 	for i := range caddys {
 		for worker := range 4 {
 			wg.Go(func() {
 				for n := worker; n < events; n += 4 {
-					switch got := post(i, n); {
+					switch got := insist(i, n); {
 					case got.status != http.StatusOK:
 						t.Errorf("event %d was answered %d by Caddy %d", n, got.status, i)
 					case got.duplicate:
@@ -86,7 +97,7 @@ func TestThreeCaddysShareARedis(t *testing.T) {
 	// The budget that is left is one: about 400 of the 1000.
 	left := 0
 	for n := events; n < events+600; n++ {
-		if post(n%3, n).status == http.StatusTooManyRequests {
+		if insist(n%3, n).status == http.StatusTooManyRequests {
 			break
 		}
 		left++
@@ -102,12 +113,19 @@ func TestThreeCaddysShareARedis(t *testing.T) {
 			t.Fatalf("reload: %v\n%s", err, out)
 		}
 	}
-	if got := post(0, 1); got.status != http.StatusOK || got.duplicate {
+	if got := insist(0, 1); got.status != http.StatusOK || got.duplicate {
 		t.Errorf("an event that another receiver has seen: %d, duplicate %t", got.status, got.duplicate)
 	}
 	server.Kill()
 	if got := post(1, 2); got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 		t.Errorf("without Redis the answer is %d with Retry-After %q, want 503", got.status, got.header.Get("Retry-After"))
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, "http://"+caddys[1].admin+"/webhooks/received/others/delivery-1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, answer := exchange(t, request); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(answer), "nothing is forgotten") {
+		t.Errorf("without Redis, an event is forgotten with %d: %s", resp.StatusCode, answer)
 	}
 	// Neither validating nor loading a configuration needs it.
 	if out, err := caddys[1].validate(receiverCaddyfile(caddys[1].admin, sites[1], app2.URL, receivers)); err != nil {

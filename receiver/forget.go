@@ -12,26 +12,30 @@ import (
 // provider does not sign the ID, the event is remembered by its content, and
 // found by its ID among the last 10,000 since the State was made. With a [Shared]
 // memory, all who share it take the event for a new one, and the content is found
-// by those who have processed it.
-func (rc *Receiver) Forget(id string) bool {
+// by those who have processed it. An error, which wraps [ErrUnavailable], says
+// that the shared memory is away: nothing is forgotten then.
+func (rc *Receiver) Forget(id string) (known bool, err error) {
 	if id == "" || !rc.state.enter() {
-		return false
+		return false, nil
 	}
 	defer rc.state.leave()
 	k := rc.keys.ofID(id)
-	if rc.state.forget(k) {
-		return true
+	if known, err := rc.state.forget(k); known || err != nil {
+		return known, err
 	}
-	content, known := rc.state.seen.names.get(k)
-	return known && rc.state.forget(content)
+	content, named := rc.state.seen.names.get(k)
+	if !named {
+		return false, nil
+	}
+	return rc.state.forget(content)
 }
 
 // forget makes the State, and those who share it, forget an event.
-func (s *State) forget(k Key) bool {
+func (s *State) forget(k Key) (known bool, err error) {
 	if s.shared != nil {
 		return s.shared.forget(k)
 	}
-	return s.seen.forgetEvent(k)
+	return s.seen.forgetEvent(k), nil
 }
 
 // maxNames is how many events of providers that do not sign the ID can be found

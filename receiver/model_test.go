@@ -306,12 +306,12 @@ func TestForgottenThenCommittedAgain(t *testing.T) {
 
 func TestForget(t *testing.T) {
 	b := newBench(t, testConfig("standard"))
-	if b.Forget(eventID(1)) || b.Forget("") {
+	if forgets(t, b.Receiver, eventID(1)) || forgets(t, b.Receiver, "") {
 		t.Error("forgot what was never there")
 	}
 	b.mustAccept(t, b.signed(t, 1))
 	b.mustAccept(t, b.signed(t, 2))
-	if !b.Forget(eventID(1)) {
+	if !forgets(t, b.Receiver, eventID(1)) {
 		t.Error("did not forget")
 	}
 	b.mustAccept(t, b.signed(t, 1))
@@ -319,7 +319,7 @@ func TestForget(t *testing.T) {
 		t.Error("forgot another event")
 	}
 	b.state.Close()
-	if b.Forget(eventID(2)) {
+	if forgets(t, b.Receiver, eventID(2)) {
 		t.Error("forgot after the end")
 	}
 }
@@ -335,7 +335,7 @@ func TestForgetUnsignedID(t *testing.T) {
 	if w, _ := b.send(b.signed(t, 1)); w.Header().Get(HeaderDuplicate) != "true" {
 		t.Fatal("accepted twice")
 	}
-	if !b.Forget(eventID(1)) {
+	if !forgets(t, b.Receiver, eventID(1)) {
 		t.Error("did not forget")
 	}
 	b.mustAccept(t, b.signed(t, 1))
@@ -356,10 +356,10 @@ func TestForgetByName(t *testing.T) {
 			t.Fatalf("%s %s: %s, want %s", c.id, c.body, got, c.want)
 		}
 	}
-	if b.Forget("9") {
+	if forgets(t, b.Receiver, "9") {
 		t.Error("forgot by the ID of a duplicate")
 	}
-	if !b.Forget("2") || b.Forget("2") {
+	if !forgets(t, b.Receiver, "2") || forgets(t, b.Receiver, "2") {
 		t.Error("did not forget once")
 	}
 	if got := b.verdictOn(request("2", "three")); got != accepted {
@@ -386,4 +386,14 @@ func TestNamesAreBounded(t *testing.T) {
 			t.Errorf("%d: known %t, want %t", i, known, want)
 		}
 	}
+}
+
+// forgets has a receiver that shares nothing forget an event.
+func forgets(t *testing.T, rc *Receiver, id string) bool {
+	t.Helper()
+	known, err := rc.Forget(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
 }

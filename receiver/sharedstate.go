@@ -135,11 +135,14 @@ func (s *sharedState) release(t *turn) {
 	s.near.release(&t.claim)
 }
 
-// forget makes all processes forget an event.
-func (s *sharedState) forget(k Key) bool {
-	known, err := s.Forget(context.Background(), k)
+// forget makes all processes forget an event, this one included.
+func (s *sharedState) forget(k Key) (known bool, err error) {
+	known, err = s.Forget(context.Background(), k)
 	s.went(err)
-	return s.near.forgetEvent(k) || known
+	if err != nil {
+		return false, err
+	}
+	return s.near.forgetEvent(k) || known, nil
 }
 
 // limit is the shared counterpart of [limits.allow]. The first result is

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/manysends/caddy-webhooks/internal/jsonkind"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -33,7 +34,7 @@ func parseEvent(body []byte) (webhook.Event, error) {
 	defer d.done()
 	switch kind := d.PeekKind(); {
 	case kind != '{' && kind != 0:
-		return e, fmt.Errorf("%w: the body is a JSON %s: send an object such as {\"event\":\"conversation.created\",\"data\":{}}", errMalformed, kindName(kind))
+		return e, fmt.Errorf("%w: the body is a JSON %s: send an object such as {\"event\":\"conversation.created\",\"data\":{}}", errMalformed, jsonkind.Name(kind))
 	case kind == 0 && len(bytes.TrimSpace(body)) == 0:
 		return e, fmt.Errorf("%w: the body is empty: send an object such as {\"event\":\"conversation.created\",\"data\":{}}", errMalformed)
 	}
@@ -119,7 +120,7 @@ func readMember(e *webhook.Event, name string, d *jsontext.Decoder) error {
 		return notJSON(err)
 	}
 	if token.Kind() != '"' {
-		return fmt.Errorf("%w: %s is a JSON %s: write it as a string", ErrInvalid, name, kindName(token.Kind()))
+		return fmt.Errorf("%w: %s is a JSON %s: write it as a string", ErrInvalid, name, jsonkind.Name(token.Kind()))
 	}
 	if *field = token.String(); *field == "" && name != "tenant" {
 		return fmt.Errorf("%w: %s is an empty string: give it a value, or leave the member out", ErrInvalid, name)
@@ -176,22 +177,4 @@ func jsonProblem(err error) string {
 		return "it holds bytes that are not UTF-8: encode the text as UTF-8" + where
 	}
 	return strings.TrimPrefix(syntax.Err.Error(), "jsontext: ") + where
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "boolean"
-	case '"':
-		return "string"
-	case '0':
-		return "number"
-	case '[':
-		return "array"
-	case '{':
-		return "object"
-	}
-	return "value"
 }

@@ -30,6 +30,21 @@ func (s *Sender) admit(c *snapshot, deliveries int) error {
 	return nil
 }
 
+// haveStored tells whether all events of a publication have been stored before,
+// under IDs that their publisher gave them. Such a publication adds nothing, and
+// its publisher only wants to know what became of the first one.
+func (s *Sender) haveStored(ctx context.Context, request *putRequest) bool {
+	if !request.named {
+		return false
+	}
+	for _, put := range request.publication.Events {
+		if _, err := s.store.Event(ctx, put.Event.Tenant, put.Event.ID); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // measure counts what waits, if there is a limit to it.
 func (s *Sender) measure(ctx context.Context) error {
 	if s.current.Load().maxBacklog == 0 {

@@ -32,6 +32,22 @@ func TestMaxBacklog(t *testing.T) {
 		}
 		r.clock.advance(2 * time.Second)
 	}
+	// What is stored already is said to be, and so is that it was another event;
+	// nothing new gets in beside it.
+	first, second := event(accepted[0]), event(accepted[1])
+	receipts, err := r.Publish(t.Context(), first, second)
+	if err != nil || !receipts[0].Duplicate || !receipts[1].Duplicate {
+		t.Errorf("what is stored already: %+v, error %v", receipts, err)
+	}
+	second.Data = []byte(`{"name":"another"}`)
+	if _, err := r.Publish(t.Context(), second); !errors.Is(err, sender.ErrConflict) {
+		t.Errorf("another event of an ID that is stored already: %v, want ErrConflict", err)
+	}
+	for _, beside := range []webhook.Event{event("more"), event("")} {
+		if _, err := r.Publish(t.Context(), first, beside); !errors.Is(err, sender.ErrBacklog) {
+			t.Errorf("event %q beside one that is stored already: %v, want ErrBacklog", beside.ID, err)
+		}
+	}
 	intake := sender.Intake{Sender: func(context.Context) (*sender.Sender, error) { return r.Sender, nil }}
 	w := httptest.NewRecorder()
 	intake.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"event":"message.created","data":1}`)))

@@ -93,8 +93,10 @@ func (s *Sender) accept(ctx context.Context, events []webhook.Event) ([]Receipt,
 	current := s.current.Load()
 	request := &putRequest{done: make(chan error, 1)}
 	request.publication.Events = make([]PutEvent, len(events))
+	request.named = true
 	for i := range events {
 		e := &events[i]
+		request.named = request.named && e.ID != ""
 		put := &request.publication.Events[i]
 		put.TimestampGiven = !e.Timestamp.IsZero()
 		if err := s.complete(e, current, now); err != nil {
@@ -123,7 +125,9 @@ func (s *Sender) accept(ctx context.Context, events []webhook.Event) ([]Receipt,
 // enqueue has a publication stored and waits for it. Its errors are those of
 // Publish.
 func (s *Sender) enqueue(ctx context.Context, request *putRequest) error {
-	if err := s.admit(s.current.Load(), request.deliveries); err != nil {
+	if err := s.admit(s.current.Load(), request.deliveries); err == nil {
+		s.pressure.since.Add(int64(request.deliveries))
+	} else if !s.haveStored(ctx, request) {
 		return err
 	}
 	if err := s.puts.add(request); err != nil {

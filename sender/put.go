@@ -43,6 +43,7 @@ type putRequest struct {
 	publication Publication
 	bytes       int
 	deliveries  int
+	named       bool // all IDs are the publisher's own
 	done        chan error
 }
 

@@ -20,8 +20,9 @@ these the failed and cancelled ones unless --status says otherwise. They go out
 under the same IDs, so that a receiver that has seen one takes it for a
 duplicate, unless there is --fresh-id.
 
-On a terminal it says first how many they are and asks. It then shows the
-progress until all are handed over to their endpoints. Ctrl-C leaves the replay
+On a terminal it says first how many they are and asks. Elsewhere it wants flags
+that select, or --yes. It then shows the progress until all are handed over to
+their endpoints. Ctrl-C leaves the replay
 running; it can be looked at and stopped by: replay show, replay cancel.`,
 			"3  the replay has failed, was cancelled, or was not wanted after all",
 			"130  after Ctrl-C"),
@@ -114,6 +115,9 @@ func (c *call) sure(ctx context.Context, r replayRequest) (bool, error) {
 	}
 	_, asks := c.terminal(c.in)
 	if !asks || !c.notes.isTerminal() {
+		if r.selectsNothing() {
+			return false, newMisuse("nothing selects deliveries, and there is nobody to ask whether all that have failed are meant: select some, as with --endpoint or --since, or add --yes")
+		}
 		return true, nil
 	}
 	r.DryRun = true
@@ -135,6 +139,12 @@ func (c *call) sure(ctx context.Context, r replayRequest) (bool, error) {
 		return false, exit(exitNo)
 	}
 	return true, nil
+}
+
+// selectsNothing tells that it is for all deliveries that have failed or were
+// cancelled.
+func (r replayRequest) selectsNothing() bool {
+	return r.Tenant == nil && len(r.Endpoints)+len(r.Statuses)+len(r.Types) == 0 && r.From == nil && r.To == nil
 }
 
 // replayList is `caddy webhooks replay list`.

@@ -69,6 +69,24 @@ func TestReplayOnATerminal(t *testing.T) {
 	r.wasAsked(askAll, "GET replays/rpl_1")
 }
 
+// TestReplayOfEverythingIsNotUnasked: a script says that it means all of them.
+func TestReplayOfEverythingIsNotUnasked(t *testing.T) {
+	for _, args := range [][]string{{}, {"--rate", "20/s"}, {"--detach"}, {"--fresh-id"}} {
+		r := newRig(t)
+		if got := r.run(append([]string{"replay"}, args...)...); got.Code != exitMisuse || !strings.Contains(got.Notes, "or add --yes") {
+			t.Errorf("replay %v printed %+v", args, got)
+		}
+		r.wasAsked()
+	}
+	for _, args := range [][]string{{"--yes"}, {"--endpoint", "crm"}, {"--tenant", ""}, {"--status", "failed"}, {"--type", "message.*"}, {"--since", "1h"}, {"--until", "1h"}} {
+		r := newRig(t)
+		r.answer("POST replays", reply{status: 201, body: replayAnswer("running", "1")})
+		if got := r.run(append([]string{"replay", "--detach"}, args...)...); got.Code != 0 || got.Out != "rpl_1\n" {
+			t.Errorf("replay %v printed %+v", args, got)
+		}
+	}
+}
+
 // TestReplayIsInterrupted says how to go on with a replay that is left running.
 func TestReplayIsInterrupted(t *testing.T) {
 	t.Setenv("NO_COLOR", "1")
@@ -81,7 +99,7 @@ func TestReplayIsInterrupted(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	r.wants(r.runWith(ctx, "replay"), result{Notes: left, Code: 130})
+	r.wants(r.runWith(ctx, "replay", "--yes"), result{Notes: left, Code: 130})
 	r.wasAsked(askAll)
 
 	// It is not waited for a user who says nothing.
@@ -102,11 +120,11 @@ func TestReplayEndsBadly(t *testing.T) {
 	r := newRig(t)
 	r.answer("POST replays", reply{status: 201, body: replayAnswer("running", "1")})
 	r.ok("GET replays/rpl_1", `{"id":"rpl_1","state":"failed","replayed":1,"error":"the store is full"}`)
-	r.wants(r.run("replay"), result{Out: "rpl_1 is failed: 1 replayed\n", Notes: "Error: the store is full\n", Code: 3})
+	r.wants(r.run("replay", "--yes"), result{Out: "rpl_1 is failed: 1 replayed\n", Notes: "Error: the store is full\n", Code: 3})
 	r.ok("GET replays/rpl_1", `{"id":"rpl_1","state":"cancelled"}`)
-	r.wants(r.run("replay", "--json"), result{Out: "{\n  \"id\": \"rpl_1\",\n  \"state\": \"cancelled\"\n}\n", Code: 3})
+	r.wants(r.run("replay", "--yes", "--json"), result{Out: "{\n  \"id\": \"rpl_1\",\n  \"state\": \"cancelled\"\n}\n", Code: 3})
 	r.answer("GET replays/rpl_1", reply{status: 404, body: `{"detail":"there is no replay of this ID"}`})
-	r.wants(r.run("replay"), result{
+	r.wants(r.run("replay", "--yes"), result{
 		Notes: "The replay goes on. To look at it or to stop it: caddy webhooks replay show|cancel rpl_1\nError: there is no replay of this ID\n", Code: 1,
 	})
 
@@ -114,7 +132,7 @@ func TestReplayEndsBadly(t *testing.T) {
 	r = newRig(t)
 	r.answer("POST replays", reply{status: 201, body: replayAnswer("running", "1")})
 	r.answer("GET replays/rpl_1", reply{status: 503, body: `{"detail":"not now"}`})
-	if got := r.run("replay"); got.Code != 1 || !strings.HasSuffix(got.Notes, "\nError: not now\n") {
+	if got := r.run("replay", "--yes"); got.Code != 1 || !strings.HasSuffix(got.Notes, "\nError: not now\n") {
 		t.Errorf("printed %+v", got)
 	}
 	if len(r.asked) != 1+pollPatience {
@@ -125,7 +143,7 @@ func TestReplayEndsBadly(t *testing.T) {
 func TestReplayByItself(t *testing.T) {
 	r := newRig(t)
 	r.answer("POST replays", reply{status: 201, body: replayAnswer("running", "1")})
-	r.wants(r.run("replay", "--detach"), result{Out: "rpl_1\n", Notes: "It goes on by itself. To look at it or to stop it: caddy webhooks replay show|cancel rpl_1\n"})
+	r.wants(r.run("replay", "--yes", "--detach"), result{Out: "rpl_1\n", Notes: "It goes on by itself. To look at it or to stop it: caddy webhooks replay show|cancel rpl_1\n"})
 	r.wasAsked(askAll)
 	r.answer("POST replays", reply{status: 200, body: `{"id":"","state":"done","total":7}`})
 	r.wants(r.run("replay", "--dry-run"), result{Out: "7\n", Notes: "7 deliveries would be delivered again.\n"})

@@ -10,4 +10,8 @@
 // A request that has claimed an event holds it by a lease with a token of its
 // own, which is renewed as long as the process lives. While Redis is away, every
 // call fails at once; one goroutine tries to reach it, less and less often.
+//
+// Redis answers before it has copied, or written, what it was told. So a process
+// that has connected anew tells again which claims it holds, and which it has
+// committed or released of late, wherever nobody else has the keys.
 package redisseen

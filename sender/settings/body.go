@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/manysends/caddy-webhooks/internal/jsonkind"
 )
 
 // maxBody is how large a body may be, in bytes.
@@ -82,7 +84,7 @@ func (c *call) members(required bool) ([]member, error) {
 	}
 	d := jsontext.NewDecoder(bytes.NewBuffer(body))
 	if kind := d.PeekKind(); kind != '{' && kind != 0 {
-		return nil, malformed("the body is a JSON %s: send a JSON object", kindName(kind))
+		return nil, malformed("the body is a JSON %s: send a JSON object", jsonkind.Name(kind))
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return nil, notJSON(err)

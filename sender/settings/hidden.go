@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/manysends/caddy-webhooks/internal/jsonkind"
 	"github.com/manysends/caddy-webhooks/sender"
 )
 
@@ -123,7 +124,7 @@ func setHeader(headers map[string]string, name string, value jsontext.Value) err
 		return nil
 	case '"':
 	default:
-		return fmt.Errorf("%q is a JSON %s: write a string, or null to remove the header", name, kindName(value.Kind()))
+		return fmt.Errorf("%q is a JSON %s: write a string, or null to remove the header", name, jsonkind.Name(value.Kind()))
 	}
 	s, err := unquote(value)
 	if err != nil {

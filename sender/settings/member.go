@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/manysends/caddy-webhooks/internal/jsonkind"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -18,25 +19,7 @@ import (
 
 // expected says what should have stood in place of a value.
 func expected(v jsontext.Value, instead string) error {
-	return fmt.Errorf("it is a JSON %s: write %s", kindName(v.Kind()), instead)
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "boolean"
-	case '"':
-		return "string"
-	case '0':
-		return "number"
-	case '[':
-		return "array"
-	case '{':
-		return "object"
-	}
-	return "value"
+	return fmt.Errorf("it is a JSON %s: write %s", jsonkind.Name(v.Kind()), instead)
 }
 
 // unquote reads a JSON string, which must be valid.

@@ -12,8 +12,14 @@ import (
 	"github.com/manysends/caddy-webhooks/sender/internal/stored"
 )
 
-// counterStep is about how many counters one transaction deletes.
-const counterStep = 1000
+const (
+	// counterStep is about how many counters one transaction deletes.
+	counterStep = 1000
+
+	// counterPause is how long publishers have the store to themselves between
+	// two of these.
+	counterPause = 20 * time.Millisecond
+)
 
 // counterColumns are the names of the columns that are counted in, in the
 // order of [sender.Counts].
@@ -93,6 +99,13 @@ func (s *Store) PurgeCounters(ctx context.Context, step sender.Step, before time
 		})
 		if err != nil {
 			return err
+		}
+		if deleted >= counterStep {
+			select {
+			case <-time.After(counterPause):
+			case <-ctx.Done(): // which the next step tells of
+			case <-s.closing:
+			}
 		}
 	}
 	return nil
