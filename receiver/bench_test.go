@@ -248,3 +248,17 @@ func BenchmarkHandle(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTypeOf looks for the type of an event in a body of 1 KB that has
+// none.
+func BenchmarkTypeOf(b *testing.B) {
+	body := []byte(`{"event":"message.created","data":` + string(paddedData("evt_1", 1024)) + `}`)
+	b.ReportAllocs()
+	before := cpuTime()
+	for b.Loop() {
+		if got := typeOf(body, "type"); got != "" {
+			b.Fatal(got)
+		}
+	}
+	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
+}

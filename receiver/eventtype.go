@@ -27,7 +27,7 @@ var typeReaders = sync.Pool{New: func() any { return new(typeReader) }}
 // a body that is not a JSON object just has no type, and what comes after the
 // member is not looked at.
 func typeOf(body []byte, member string) string {
-	if member == "" {
+	if member == "" || !mayHold(body, member) {
 		return ""
 	}
 	t := typeReaders.Get().(*typeReader)
@@ -60,4 +60,10 @@ func typeOf(body []byte, member string) string {
 		}
 		return text
 	}
+}
+
+// mayHold tells whether a member of that name, which is made of letters and
+// underscores, may be in a body. Only these escapes can stand for them.
+func mayHold(body []byte, name string) bool {
+	return bytes.Contains(body, []byte(name)) || bytes.Contains(body, []byte(`\u`))
 }
