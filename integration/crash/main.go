@@ -30,8 +30,9 @@ func main() {
 	limit := flag.Duration("limit", 30*time.Minute, "how long it may take as a whole")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
-	defer cancel()
-	if err := run(ctx, o, *race); err != nil {
+	err := run(ctx, o, *race)
+	cancel()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "FAIL:", err)
 		os.Exit(1)
 	}
@@ -47,7 +48,7 @@ type options struct {
 // run goes through a drill.
 func run(ctx context.Context, o options, race bool) error {
 	fmt.Printf("seed %d\n", o.seed)
-	random := rand.New(rand.NewPCG(o.seed, 0)) //nolint:gosec // nothing is kept secret by it
+	random := rand.New(rand.NewPCG(o.seed, 0))
 	return caddyproc.InFolder(ctx, o.binary, race, func(program, folder string) error {
 		o.binary = program
 		migrated, err := migrations(ctx, o, folder, random)
