@@ -19,12 +19,14 @@ import (
 	"time"
 
 	"github.com/manysends/caddy-webhooks/integration/internal/caddyproc"
+	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
 )
 
 func main() {
 	var o options
 	flag.IntVar(&o.kills, "kills", 100, "how many times Caddy is killed")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of the moments of the kills")
+	flag.DurationVar(&o.recent, "recent", loadtest.Recent, "how long before a kill what is repeated may have come")
 	flag.StringVar(&o.binary, "binary", "", "the program; default: it is built")
 	race := flag.Bool("race", false, "build the program with the race detector")
 	limit := flag.Duration("limit", 30*time.Minute, "how long it may take as a whole")
@@ -41,6 +43,7 @@ func main() {
 // options are what a drill is told.
 type options struct {
 	kills  int
+	recent time.Duration
 	seed   uint64
 	binary string
 }
@@ -61,6 +64,6 @@ func run(ctx context.Context, o options, race bool) error {
 		}
 		err = errors.Join(d.run(ctx, o.kills-migrated), d.scene.Close())
 		d.report(os.Stdout)
-		return errors.Join(err, d.verdict())
+		return errors.Join(err, d.verdict(o.recent))
 	})
 }
