@@ -23,12 +23,12 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 // `/webhooks/deliveries…` | Deliveries; live at `/webhooks/deliveries/stream`
 // `/webhooks/replays…` | Replays
 // `/webhooks/stats` | Attempts over time
-// `GET /webhooks/backup` | A copy of the SQLite store as it is now
+// `GET /webhooks/backup` | A copy of the SQLite store as it is now, with all that is in it
 // `DELETE /webhooks/received/{receiver}/{id}` | Makes a receiver take the event of that ID for a new one again: 204, or 404 when it is not known
 //
 // What is not described here is the API of the handler `webhook_settings` with
 // `operator`, where `/webhooks/` stands for `/api/`; but it reveals no secrets,
-// apart from those it has just made. What reads is a GET, and what changes
+// apart from those it has just made and those in a backup. What reads is a GET, and what changes
 // something is not. Errors are problem details (RFC 9457), apart from those
 // that Caddy answers itself.
 //

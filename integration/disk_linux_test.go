@@ -145,7 +145,7 @@ func faultyDisk(t *testing.T, pid, path, call, fault string) (end func()) {
 		t.Skip("strace is not installed: apt-get install strace")
 	}
 	var notes output
-	cmd := exec.Command("strace", "-f", "-p", pid, "-P", path, "-e", "trace="+call, "-e", "inject="+call+":"+fault, "-o", "/dev/null") //nolint:noctx // end ends it
+	cmd := exec.Command("strace", "-f", "-p", pid, "-P", path, "-e", "trace="+call, "-e", "inject="+call+":"+fault, "-o", "/dev/null")
 	cmd.Stderr = &notes
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -19,19 +19,22 @@ import (
 	"time"
 
 	"github.com/manysends/caddy-webhooks/integration/internal/caddyproc"
+	"github.com/manysends/caddy-webhooks/integration/internal/loadtest"
 )
 
 func main() {
 	var o options
 	flag.IntVar(&o.kills, "kills", 100, "how many times Caddy is killed")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of the moments of the kills")
+	flag.DurationVar(&o.recent, "recent", loadtest.Recent, "how long before a kill what is repeated may have come")
 	flag.StringVar(&o.binary, "binary", "", "the program; default: it is built")
 	race := flag.Bool("race", false, "build the program with the race detector")
 	limit := flag.Duration("limit", 30*time.Minute, "how long it may take as a whole")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
-	defer cancel()
-	if err := run(ctx, o, *race); err != nil {
+	err := run(ctx, o, *race)
+	cancel()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "FAIL:", err)
 		os.Exit(1)
 	}
@@ -40,6 +43,7 @@ func main() {
 // options are what a drill is told.
 type options struct {
 	kills  int
+	recent time.Duration
 	seed   uint64
 	binary string
 }
@@ -47,7 +51,7 @@ type options struct {
 // run goes through a drill.
 func run(ctx context.Context, o options, race bool) error {
 	fmt.Printf("seed %d\n", o.seed)
-	random := rand.New(rand.NewPCG(o.seed, 0)) //nolint:gosec // nothing is kept secret by it
+	random := rand.New(rand.NewPCG(o.seed, 0))
 	return caddyproc.InFolder(ctx, o.binary, race, func(program, folder string) error {
 		o.binary = program
 		migrated, err := migrations(ctx, o, folder, random)
@@ -60,6 +64,6 @@ func run(ctx context.Context, o options, race bool) error {
 		}
 		err = errors.Join(d.run(ctx, o.kills-migrated), d.scene.Close())
 		d.report(os.Stdout)
-		return errors.Join(err, d.verdict())
+		return errors.Join(err, d.verdict(o.recent))
 	})
 }

@@ -43,7 +43,7 @@ func migrations(ctx context.Context, o options, dir string, random *rand.Rand) (
 	}
 	before := 0
 	for kills < max(o.kills/10, killsPerMigration) {
-		n, err := migrate(ctx, o.binary, filepath.Join(dir, fmt.Sprintf("old%d", kills)), old, random)
+		n, err := migrate(ctx, o, filepath.Join(dir, fmt.Sprintf("old%d", kills)), old, random)
 		if err != nil {
 			return kills, fmt.Errorf("with a store of the first version: %w", err)
 		}
@@ -75,11 +75,11 @@ func firstVersion(dir string) (string, error) {
 
 // migrate has one store of the first version migrated, with kills. It returns
 // how many of them came before the new version was there.
-func migrate(ctx context.Context, binary, home, old string, random *rand.Rand) (before int, err error) {
+func migrate(ctx context.Context, o options, home, old string, random *rand.Rand) (before int, err error) {
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return 0, err
 	}
-	scene, err := loadtest.NewScene(binary, home, map[string]loadtest.Behaviour{"a": {}, "c": {}})
+	scene, err := loadtest.NewScene(o.binary, home, map[string]loadtest.Behaviour{"a": {}, "c": {}})
 	if err != nil {
 		return 0, err
 	}
@@ -124,7 +124,7 @@ func migrate(ctx context.Context, binary, home, old string, random *rand.Rand) (
 		return before, err
 	}
 	for _, name := range scene.Publishers.Endpoints {
-		if err := judge(name, scene.Ledger.Account(name)); err != nil {
+		if err := judge(name, scene.Ledger.Account(name), o.recent); err != nil {
 			return before, err
 		}
 	}

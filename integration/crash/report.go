@@ -69,10 +69,10 @@ func quantiles[T ~int | ~int64](values []T, show func(T) string) string {
 }
 
 // verdict says what should not have been.
-func (d *drill) verdict() error {
+func (d *drill) verdict(recent time.Duration) error {
 	var errs []error
 	for _, name := range d.scene.Ledger.Endpoints() {
-		errs = append(errs, judge(name, d.scene.Ledger.Account(name)))
+		errs = append(errs, judge(name, d.scene.Ledger.Account(name), recent))
 	}
 	for _, name := range d.scene.Publishers.Endpoints {
 		if m := d.scene.Site.Misordered(name); len(m) > 0 {
@@ -85,8 +85,9 @@ func (d *drill) verdict() error {
 	return errors.Join(errs...)
 }
 
-// judge says what is wrong with the account of an endpoint.
-func judge(name string, a loadtest.Account) error {
+// judge says what is wrong with the account of an endpoint, where what had come
+// so recently before a kill may come again.
+func judge(name string, a loadtest.Account, recent time.Duration) error {
 	var errs []error
 	if len(a.Lost) > 0 {
 		errs = append(errs, fmt.Errorf("%s never got %d acknowledged events: %s", name, len(a.Lost), some(a.Lost)))
@@ -96,7 +97,7 @@ func judge(name string, a loadtest.Account) error {
 		switch {
 		case r.Life == r.Again:
 			without = append(without, r.ID)
-		case r.Age > loadtest.Recent:
+		case r.Age > recent:
 			old = append(old, fmt.Sprintf("%s (%s before)", r.ID, r.Age.Round(time.Millisecond)))
 		}
 	}

@@ -46,6 +46,7 @@ func main() {
 // options are what is asked for.
 type options struct {
 	duration time.Duration
+	untimed  bool // how soon it is quick again is shown, and not judged
 	factor   float64
 	memory   int64
 	data     int

@@ -64,7 +64,7 @@ func run(ctx context.Context, w io.Writer, o options) error {
 
 // fail has the power fail in each mode, and in the control.
 func fail(w io.Writer, t *trace, o options, disk string) error {
-	random := rand.New(rand.NewPCG(o.seed, 0)) //nolint:gosec // nothing is kept secret by it
+	random := rand.New(rand.NewPCG(o.seed, 0))
 	var errs []error
 	for _, m := range modes {
 		found, err := cutAll(t, m, true, o.cuts/len(modes), random, disk)

@@ -39,7 +39,7 @@ func (p *Process) Launch(caddyfile string) error {
 		return err
 	}
 	args := append(append([]string{}, p.Wrap...), p.Binary, "run", "--config", path, "--adapter", "caddyfile")
-	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // it is ended by Kill or Stop
+	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx,gosec // it is ended by Kill or Stop, and the caller says what is run
 	cmd.Dir = p.Home
 	cmd.Env = p.Environ()
 	p.out = new(Output)
@@ -134,7 +134,7 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Command runs a command of the same program, such as `webhooks status`, and
 // returns what it printed.
 func (p *Process) Command(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, p.Binary, args...)
+	cmd := exec.CommandContext(ctx, p.Binary, args...) //nolint:gosec // the caller says what is run
 	cmd.Dir = p.Home
 	cmd.Env = p.Environ()
 	out, err := cmd.CombinedOutput()
