@@ -60,8 +60,8 @@ func (b *bench) build(ctx context.Context, p program) (string, error) {
 		return "", err
 	}
 	b.say("building %s", p.name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx", "-trimpath", "-ldflags", "-s -w", "-o", path, source)
-	if p.setup != "" { // profiles need the tables
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx", "-trimpath", "-ldflags", "-s -w", "-o", path, source) //nolint:gosec // our own file
+	if p.setup != "" {                                                                                                                      // profiles need the tables
 		cmd.Args = []string{"go", "build", "-tags", "nobadger,nomysql,nopgx", "-trimpath", "-o", path, source}
 	}
 	cmd.Dir = root

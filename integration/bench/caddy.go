@@ -66,7 +66,7 @@ func freeAddress(ctx context.Context) (string, error) {
 
 // command prepares a run of the program with the home of this Caddy.
 func (c *caddy) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, c.program, args...)
+	cmd := exec.CommandContext(ctx, c.program, args...) //nolint:gosec // the program that is measured
 	cmd.Dir = c.home
 	cmd.Env = append(os.Environ(), "HOME="+c.home, "XDG_DATA_HOME="+filepath.Join(c.home, "data"), "XDG_CONFIG_HOME="+filepath.Join(c.home, "config"))
 	cmd.Env = append(cmd.Env, c.env...)
@@ -106,13 +106,13 @@ func (c *caddy) start(ctx context.Context, caddyfile string) error {
 		}
 		select {
 		case <-ended:
-			return fmt.Errorf("Caddy has ended: %s", c.lastLines())
+			return fmt.Errorf("the Caddy has ended: %s", c.lastLines())
 		case <-ctx.Done():
 			return ctx.Err()
 		default:
 		}
 	}
-	return fmt.Errorf("Caddy does not serve after %v: %s", startPatience, c.lastLines())
+	return fmt.Errorf("the Caddy does not serve after %v: %s", startPatience, c.lastLines())
 }
 
 // serves tells whether the site takes connections.
@@ -154,7 +154,7 @@ func (c *caddy) stop() error {
 		return err
 	}
 	<-c.ended
-	return errors.New("Caddy did not stop within a minute")
+	return errors.New("the Caddy did not stop within a minute")
 }
 
 // remove stops Caddy and deletes its home.

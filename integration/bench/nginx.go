@@ -27,7 +27,7 @@ func (b *bench) startNginx(ctx context.Context) (*nginx, error) {
 	program, err := exec.LookPath("nginx")
 	if err != nil {
 		b.say("nginx is not installed: it is left out")
-		return nil, nil //nolint:nilerr,nilnil // it is a comparison that may be missing
+		return nil, nil //nolint:nilerr // it is a comparison that may be missing
 	}
 	home, err := os.MkdirTemp(b.scratch, "nginx-")
 	if err != nil {
@@ -42,7 +42,7 @@ func (b *bench) startNginx(ctx context.Context) (*nginx, error) {
 		return nil, err
 	}
 	n := &nginx{site: site, home: home, ended: make(chan struct{})}
-	n.cmd = exec.CommandContext(ctx, program, "-p", home, "-c", config, "-e", filepath.Join(home, "error.log"))
+	n.cmd = exec.CommandContext(ctx, program, "-p", home, "-c", config, "-e", filepath.Join(home, "error.log")) //nolint:gosec // it is looked up on purpose
 	var out strings.Builder
 	n.cmd.Stdout, n.cmd.Stderr = &out, &out
 	// Its workers end with it when it is asked, not when it is killed.

@@ -19,14 +19,15 @@ type profiler struct {
 	dir    string
 	prefix string
 
-	files  []string // of processor time
-	events int      // that were handled meanwhile
+	files   []string // of processor time
+	events  int      // that were handled meanwhile
+	seconds float64  // of processor time that they took
 }
 
 // profilerOf is one for a Caddy, if profiles were asked for.
 func (b *bench) profilerOf(c *caddy, r *Result) (*profiler, error) {
 	if b.options.profile == "" {
-		return nil, nil //nolint:nilnil // there is nothing to do
+		return nil, nil
 	}
 	return &profiler{caddy: c, dir: b.options.profile, prefix: r.Row}, os.MkdirAll(b.options.profile, 0o755) //nolint:gosec // profiles are no secret
 }
@@ -46,6 +47,7 @@ func (b *bench) runProfiled(ctx context.Context, r *Result, m burst, p *profiler
 		return nil, err
 	}
 	p.events += o.account.Distinct
+	p.seconds += o.processors[0]
 	return o, nil
 }
 
@@ -59,7 +61,7 @@ func (p *profiler) finish(ctx context.Context, r *Result) error {
 			return err
 		}
 	}
-	cmd := exec.CommandContext(ctx, "go", append([]string{"tool", "pprof", "-traces", "-unit", "us", p.caddy.program}, p.files...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"tool", "pprof", "-traces", "-unit", "us", p.caddy.program}, p.files...)...) //nolint:gosec // our own files
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -72,10 +74,9 @@ func (p *profiler) finish(ctx context.Context, r *Result) error {
 	if err := errors.Join(err, cmd.Wait()); err != nil {
 		return fmt.Errorf("reading the profiles: %w", err)
 	}
-	for i := range groups {
-		groups[i].Microseconds /= float64(max(p.events, 1))
-	}
-	r.Profile = groups
+	// Profiles are samples, and end before what is late has arrived: they say
+	// how the time that was measured is shared out.
+	r.Profile = scale(groups, p.seconds*1e6/float64(max(p.events, 1)))
 	return nil
 }
 

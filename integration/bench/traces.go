@@ -144,3 +144,15 @@ func sortGroups(times map[string]float64, total float64) (groups []Group) {
 	}
 	return groups
 }
+
+// scale has the groups add up to a time.
+func scale(groups []Group, total float64) []Group {
+	sum := 0.0
+	for _, g := range groups {
+		sum += g.Microseconds
+	}
+	for i := range groups {
+		groups[i].Microseconds *= total / sum
+	}
+	return groups
+}

@@ -65,3 +65,13 @@ func TestTracesAreGrouped(t *testing.T) {
 		}
 	}
 }
+
+func TestGroupsAddUp(t *testing.T) {
+	got := scale([]Group{{"a", 30}, {"b", 10}}, 100)
+	if diff := cmp.Diff([]Group{{"a", 75}, {"b", 25}}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := scale(nil, 100); len(got) != 0 {
+		t.Errorf("nothing adds up to %v", got)
+	}
+}

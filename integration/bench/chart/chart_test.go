@@ -168,7 +168,7 @@ func TestPanels(t *testing.T) {
 }
 
 func TestScales(t *testing.T) {
-	close := cmpopts.EquateApprox(1e-9, 0)
+	approx := cmpopts.EquateApprox(1e-9, 0)
 	for _, tt := range []struct {
 		top  float64
 		want []float64
@@ -179,7 +179,7 @@ func TestScales(t *testing.T) {
 		{42, []float64{0, 10, 20, 30, 40, 50}},
 		{0, []float64{0, 0.2, 0.4, 0.6, 0.8, 1}},
 	} {
-		if diff := cmp.Diff(tt.want, ticks(tt.top), close); diff != "" {
+		if diff := cmp.Diff(tt.want, ticks(tt.top), approx); diff != "" {
 			t.Errorf("up to %v: %s", tt.top, diff)
 		}
 	}
@@ -192,7 +192,7 @@ func TestScales(t *testing.T) {
 		{10, 10, []float64{10, 100}},
 		{0, 5, []float64{1, 10}},
 	} {
-		if diff := cmp.Diff(tt.want, decades(tt.low, tt.high), close); diff != "" {
+		if diff := cmp.Diff(tt.want, decades(tt.low, tt.high), approx); diff != "" {
 			t.Errorf("from %v to %v: %s", tt.low, tt.high, diff)
 		}
 	}

@@ -24,9 +24,8 @@ type head struct {
 // headReader reads heads. It keeps what it hands out in space of its own, since
 // that of the reader underneath is overwritten.
 type headReader struct {
-	in    *bufio.Reader
-	space []byte
-	head  head
+	in   *bufio.Reader
+	head head
 }
 
 var errMalformed = errors.New("malformed HTTP message")

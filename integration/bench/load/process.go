@@ -23,7 +23,7 @@ type Worker struct {
 // Start starts a worker: a program that serves [Work] on its standard input and
 // output. Close it; it ends with ctx as well.
 func Start(ctx context.Context, program string, args ...string) (*Worker, error) {
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // this program itself
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
