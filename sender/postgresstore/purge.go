@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -49,7 +50,9 @@ const deleteEvents = `WITH gone AS (DELETE FROM {s}.events WHERE seq = ANY($1::b
 
 // Purge implements [sender.Store]. The oldest event is the one stored first by
 // its StoredAt; of equals, the one with the lower number. Of one tenant that has
-// a name, it is the one with the lowest number.
+// a name, it is the one with the lowest number. Partitions of which nothing is
+// wanted any more go first, each as a whole: of their events the IDs are deleted
+// one after the other, and the rest, which until then is listed, with the last.
 func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err error) {
 	if q.Limit < 1 {
 		return 0, nil
@@ -61,8 +64,18 @@ func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err
 		}
 	}
 	err = s.write(ctx, "deleting old events", nil, func(ctx context.Context, conn *pgxpool.Conn, instance int32) error {
+		dropped := 0
+		if q.Tenant == nil {
+			dropped, err = s.dropOld(ctx, conn, q.Before.UnixMilli(), q.Limit)
+			if purged = dropped; errors.Is(err, errLocked) || dropped == q.Limit {
+				return nil // it goes on next time
+			}
+			if err != nil {
+				return err
+			}
+		}
 		for range purgeTries {
-			rows, err := conn.Query(ctx, s.in(statement), q.Before.UnixMilli(), q.Limit, tenant)
+			rows, err := conn.Query(ctx, s.in(statement), q.Before.UnixMilli(), q.Limit-dropped, tenant)
 			if err != nil {
 				return err
 			}
@@ -73,7 +86,10 @@ func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err
 			c := s.newChange(instance)
 			c.query(deleteEvents, func(rows pgx.Rows) error {
 				var refused *bool
-				return rows.Scan(&purged, &refused)
+				deleted := 0
+				err := rows.Scan(&deleted, &refused)
+				purged = dropped + deleted
+				return err
 			}, seqs, instance, eventOverhead, deliveryOverhead, partitionBits)
 			if err = c.send(ctx, conn); stateOf(err) != stateRefused {
 				return err

@@ -3,6 +3,7 @@ package postgresstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -120,20 +121,24 @@ func (p *put) run(ctx context.Context) error {
 			return err
 		}
 	}
+	var partly error // what a later error is said with
 	for range putTries {
 		fresh := p.decide()
 		err := p.insert(ctx, fresh, whole)
 		if err != nil && stateOf(err) != stateRefused { // refused: another instance was faster
-			return err
+			return errors.Join(partly, err)
 		}
-		if err == nil && p.finish(whole) {
-			return nil
+		if err == nil {
+			if p.finish(whole) {
+				return nil
+			}
+			partly = errPartly
 		}
 		if err := p.find(ctx); err != nil {
-			return err
+			return errors.Join(partly, err)
 		}
 	}
-	return errContended
+	return errors.Join(partly, errContended)
 }
 
 // numberEndpoints sees to it that all endpoints have numbers.

@@ -149,8 +149,10 @@ CREATE TABLE {s}.holds (
 CREATE SEQUENCE {s}.changes;
 
 -- The partitions of events, deliveries and attempts. begun is when numbers of
--- it were first given; the one that has none yet is there in advance.
+-- it were first given; the one that has none yet is there in advance. purged is
+-- the last event of which the ID is gone, before the partition goes as a whole.
 CREATE TABLE {s}.partitions (
+	purged bigint NOT NULL DEFAULT 0,
 	number integer PRIMARY KEY,
 	begun  timestamptz
 );
