@@ -68,10 +68,11 @@ func (r *stateRow) fill(d *sender.Delivery) {
 	}
 }
 
-// joinStates joins the deliveries of events e.
+// joinStates joins the deliveries of events e. OFFSET 0 has PostgreSQL look up
+// each by its key, and not read a table as a whole because it believes it small.
 const joinStates = ` CROSS JOIN LATERAL unnest(e.targets) WITH ORDINALITY AS t(endpoint, n)
-	LEFT JOIN {s}.waiting w ON w.event_seq = e.seq AND w.endpoint = t.endpoint
-	LEFT JOIN {s}.deliveries d ON d.event_seq = e.seq AND d.endpoint = t.endpoint`
+	LEFT JOIN LATERAL (SELECT * FROM {s}.waiting WHERE event_seq = e.seq AND endpoint = t.endpoint OFFSET 0) w ON true
+	LEFT JOIN LATERAL (SELECT * FROM {s}.deliveries WHERE event_seq = e.seq AND endpoint = t.endpoint OFFSET 0) d ON true`
 
 // The statements that read one event, $1.
 const (
