@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -225,7 +226,7 @@ func (l *listing) readListed(ctx context.Context, seqs []int64) (list []listedRo
 func (s *Store) number(ctx context.Context, conn *pgxpool.Conn, statement string, args ...any) (n int64, found bool, err error) {
 	var answer *int64
 	err = conn.QueryRow(ctx, s.in(statement), args...).Scan(&answer)
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
 	}
 	if answer != nil {

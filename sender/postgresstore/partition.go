@@ -122,7 +122,7 @@ func (s *Store) drop(ctx context.Context, number, before int64) error {
 		}
 		var still int64
 		err := tx.QueryRow(ctx, s.in(droppable), before, partitionBits).Scan(&still)
-		if err == pgx.ErrNoRows || err == nil && still != number {
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && still != number {
 			return errLocked
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -150,7 +151,7 @@ func (s *Store) eventRecord(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, 
 	var event eventRow
 	var storedAt int64
 	err := tx.QueryRow(ctx, s.in(readEvent), seq).Scan(append(event.columns(), &storedAt)...)
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err == nil {

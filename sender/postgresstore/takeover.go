@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -121,12 +122,11 @@ func (s *Store) takeOverStep(ctx context.Context, conn *pgxpool.Conn, number int
 			return err
 		}
 		var mark, last int64
-		switch err := tx.QueryRow(ctx, s.in(lockRetired), number).Scan(&mark, &last); err {
-		case nil:
-		case pgx.ErrNoRows:
-			done = true
+		err := tx.QueryRow(ctx, s.in(lockRetired), number).Scan(&mark, &last)
+		if done = errors.Is(err, pgx.ErrNoRows); done {
 			return nil
-		default:
+		}
+		if err != nil {
 			return err
 		}
 		count := func(statement string, args ...any) (n int, err error) {
@@ -185,7 +185,7 @@ func (s *Store) takeOverEnd(ctx context.Context, tx pgx.Tx, mark, last int64) (i
 	end := last
 	err := tx.QueryRow(ctx, s.in(`SELECT seq FROM {s}.events WHERE seq >= $1 ORDER BY seq LIMIT 1 OFFSET $2`),
 		mark, takeOverEvents-1).Scan(&end)
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return last, nil
 	}
 	return end, err
