@@ -55,9 +55,8 @@ func (b *bench) startNginx(ctx context.Context) (*nginx, error) {
 		_ = n.cmd.Wait()
 		close(n.ended)
 	}()
-	c := caddy{site: site}
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if c.serves(ctx) && len(n.pids()) == 1+runtime.NumCPU() {
+		if takesConnections(ctx, site) && len(n.pids()) == 1+runtime.NumCPU() {
 			return n, nil
 		}
 	}
