@@ -52,8 +52,9 @@ func TestSecurityClaimsAreProved(t *testing.T) {
 	for _, row := range surfaceRow.FindAllStringSubmatch(string(text), -1) {
 		for part := range strings.SplitSeq(row[1], ", ") {
 			first, last, isRange := strings.Cut(part, "–")
-			from, to := claimNumber(t, first), 0
-			if to = from; isRange {
+			from := claimNumber(t, first)
+			to := from
+			if isRange {
 				to = claimNumber(t, last)
 			}
 			for n := from; n <= to; n++ {
