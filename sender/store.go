@@ -245,7 +245,9 @@ type ClaimQuery struct {
 	// those that have not are selected.
 	Retries bool
 
-	// Now is the time: deliveries due at or before it are claimed.
+	// Now is the time: deliveries due at or before it are claimed. For those that
+	// have not been attempted the sender gives one that lies far ahead: they
+	// became due when they were stored, by a clock that may have been set since.
 	Now time.Time
 
 	// Limit is how many to claim at most; at least 1.

@@ -76,7 +76,7 @@ func TestDamagedLog(t *testing.T) {
 // reading it work or fail with an error that names the file, and nothing is
 // emptied.
 func TestFlippedBits(t *testing.T) {
-	const events, rounds = 200, 300
+	const events, rounds = 100, 40
 	path := makeStore(t, events)
 	whole, err := os.ReadFile(path)
 	if err != nil {
@@ -84,9 +84,12 @@ func TestFlippedBits(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	refused := 0
-	for range rounds {
+	for round := range rounds {
 		damaged := append([]byte(nil), whole...)
 		at := random.IntN(len(damaged))
+		if round%2 == 0 { // in what says how a page is laid out
+			at = at/4096*4096 + at%16
+		}
 		damaged[at] ^= 1 << random.IntN(8)
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)

@@ -34,6 +34,9 @@ type Process struct {
 
 // Launch runs Caddy with a Caddyfile and does not wait for anything.
 func (p *Process) Launch(caddyfile string) error {
+	if p.Running() {
+		return errors.New("caddy runs already: end it first, or it would be forgotten")
+	}
 	path := filepath.Join(p.Home, "Caddyfile")
 	if err := os.WriteFile(path, []byte(caddyfile), 0o600); err != nil {
 		return err
