@@ -55,9 +55,10 @@ func newPlain(g *guard) *http1.Client {
 }
 
 // clientFor is the client to make a request with, and whether that one has no
-// more of the request, but for its context, once it has returned.
+// more of the request, but for its context, once it has returned. Connections
+// through a proxy cannot be looked at, as the plain client does.
 func (t *transport) clientFor(req *http.Request) (client http.RoundTripper, done bool) {
-	if t.plain.Takes(req) {
+	if t.guard.proxy == "" && t.plain.Takes(req) {
 		return t.plain, true
 	}
 	return t.Transport, false

@@ -30,21 +30,24 @@ func (s *Sender) hand(j job) {
 	}
 }
 
-// work does a job, and those that come while enough others are not idle, until
-// the sender closes.
+// work does a job, and those that come while it is idle, until the sender closes.
 func (s *Sender) work(j job) {
-	for {
+	for more := true; more; j, more = s.await() {
 		j.lane.run(j.kind, j.delivery)
-		j = job{}
-		if s.idle.n.Add(1) > maxIdleWorkers {
-			s.idle.n.Add(-1)
-			return
-		}
-		select {
-		case j = <-s.idle.jobs:
-			s.idle.n.Add(-1)
-		case <-s.background.Done():
-			return
-		}
+	}
+}
+
+// await waits for a job; not ok when enough others wait already, or the sender
+// closes.
+func (s *Sender) await() (_ job, ok bool) {
+	defer s.idle.n.Add(-1)
+	if s.idle.n.Add(1) > maxIdleWorkers {
+		return job{}, false
+	}
+	select {
+	case j := <-s.idle.jobs:
+		return j, true
+	case <-s.background.Done():
+		return job{}, false
 	}
 }

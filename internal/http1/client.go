@@ -2,11 +2,10 @@
 // [http.Transport]: what it accepts, refuses and tries again, its errors and
 // what it reports to an [httptrace.ClientTrace].
 //
-// What it does not do is pass each request and each answer between goroutines.
-// The caller's own writes the request, at once and with its body, and reads the
-// answer, which takes about half of the time. So it takes only requests that
-// fit into what the network buffers, and leaves the others, TLS and HTTP/2 to
-// [http.Transport]: see [Client.Takes].
+// What it does not do is pass each request and each answer between goroutines:
+// the caller's own writes the request, at once and with its body, and reads the
+// answer. So it takes only requests that fit into what the network buffers, and
+// leaves the others, TLS and HTTP/2 to [http.Transport]: see [Client.Takes].
 package http1
 
 import (

@@ -20,7 +20,7 @@ type conn struct {
 	client *Client
 	host   string
 	net    net.Conn
-	raw    syscall.RawConn // nil where the system does not let us look
+	raw    syscall.RawConn // nil where there is none
 	in     *bufio.Reader
 	left   int64     // how many bytes may still be read
 	eof    bool      // no more is to come
@@ -49,7 +49,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	n, err := c.net.Read(p)
 	c.left -= int64(n)
-	c.eof = c.eof || err == io.EOF
+	c.eof = c.eof || errors.Is(err, io.EOF)
 	return n, err
 }
 
@@ -137,12 +137,16 @@ func (b *body) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if err != io.EOF && b.ctx.Err() != nil {
-		err = context.Cause(b.ctx)
+	if err == io.EOF {
+		b.err = err
+		b.end(true)
+		return n, err
 	}
-	b.err = err
-	b.end(err == io.EOF)
-	return n, err
+	if b.err = err; b.ctx.Err() != nil {
+		b.err = context.Cause(b.ctx)
+	}
+	b.end(false)
+	return n, b.err
 }
 
 // Close implements io.Closer.

@@ -2,5 +2,8 @@
 
 package http1
 
-// quiet cannot tell here. A connection that has ended shows when it is used.
-func (c *conn) quiet() bool { return true }
+// looks tells that idle connections cannot be looked at here, so that they
+// cannot be used again without danger.
+const looks = false
+
+func (c *conn) quiet() bool { return false }

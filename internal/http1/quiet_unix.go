@@ -4,12 +4,15 @@ package http1
 
 import "syscall"
 
+// looks tells that idle connections can be looked at.
+const looks = true
+
 // quiet tells whether nothing has come over an idle connection, neither its end
 // nor something that nobody has asked for and that would be taken for the answer
-// to the next request.
+// to the next request. A connection that cannot be looked at is not.
 func (c *conn) quiet() bool {
 	if c.raw == nil {
-		return true
+		return false
 	}
 	quiet := false
 	err := c.raw.Read(func(fd uintptr) bool {

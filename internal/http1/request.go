@@ -14,10 +14,10 @@ import (
 
 // Takes tells whether the client makes such a request: a POST over http:// whose
 // body is small and of a known length, and in which nothing has to be changed or
-// refused.
+// refused. On systems other than Unix it takes none.
 func (c *Client) Takes(req *http.Request) bool {
 	u := req.URL
-	if req.Method != http.MethodPost || u.Scheme != "http" || u.Opaque != "" || !plainHost(u.Host) || req.Host != u.Host ||
+	if !looks || req.Method != http.MethodPost || u.Scheme != "http" || u.Opaque != "" || !plainHost(u.Host) || req.Host != u.Host ||
 		req.ContentLength <= 0 || req.ContentLength > maxBody || req.Body == nil || req.Close || len(req.Trailer) > 0 {
 		return false
 	}
