@@ -192,7 +192,7 @@ func (p *process) publish(id, kind string) error {
 	_, err := fmt.Fprintln(p.in, id, kind)
 	p.mu.Unlock()
 	if err != nil {
-		return err
+		return errDead
 	}
 	return <-answer
 }
@@ -229,7 +229,7 @@ func TestSenders(t *testing.T) {
 				id := fmt.Sprintf("event-%02d-%03d", n, i)
 				err := errDead
 				for try := n + i; err != nil; try++ { // as a publisher does whose server has gone away
-					if err = at[try%len(at)](id, kind); err != nil && !errors.Is(err, errDead) && !errors.Is(err, os.ErrClosed) {
+					if err = at[try%len(at)](id, kind); err != nil && !errors.Is(err, errDead) {
 						t.Errorf("publishing %s: %v", id, err)
 						return
 					}
@@ -328,4 +328,161 @@ func soon(t *testing.T, what string, done func() bool) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// TestSenderLosesLease: a sender whose lease was lost goes on under another one,
+// and another sender delivers what it had in hand.
+func TestSenderLosesLease(t *testing.T) {
+	release := make(chan struct{})
+	var got sync.Map
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+			got.Store(r.Header.Get("webhook-id"), true)
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(hanging.Close)
+	t.Cleanup(func() { close(release) })
+	o := options(t, postgrestest.Shared(t).URL())
+	o.Lease = senderLease
+	c := sites(hanging.URL, hanging.URL)
+	one, store := startSender(t, o, c)
+	publish := publishAt(one)
+	for n := range 50 {
+		kind := []string{"plain.event", "ordered.event"}[n%2]
+		if err := publish(fmt.Sprintf("event-%03d", n), kind); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, _ := startSender(t, o, c)
+	number := store.keeper.number()
+	if _, err := store.pool.Exec(background, store.in(retire), number, true); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "it has joined anew", func() bool {
+		_, count := store.Instances()
+		return count == 2 && store.keeper.number() != number
+	})
+	if err := publishAt(other)("event-050", "plain.event"); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "everything is delivered", func() bool {
+		for range 100 {
+			select {
+			case release <- struct{}{}:
+			case <-time.After(time.Millisecond):
+			}
+		}
+		counts, err := store.Pending(background)
+		return err == nil && len(counts) == 0
+	})
+	for n := range 51 {
+		if id := fmt.Sprintf("event-%03d", n); !has(&got, id) {
+			t.Errorf("%s was not delivered", id)
+		}
+	}
+}
+
+func has(m *sync.Map, id string) bool {
+	_, found := m.Load(id)
+	return found
+}
+
+// TestSendersWithoutNotifications: senders behind a pooler that lets none of
+// them listen find out by looking what the others have changed and left.
+func TestSendersWithoutNotifications(t *testing.T) {
+	server := postgrestest.Shared(t)
+	all, inOrder := newSite(t), newSite(t)
+	c := sites(all.URL, inOrder.URL)
+	o := options(t, server.PgBouncer(t, server.URL()))
+	o.Lease, o.MaxConns = senderLease, 3
+	one, store := startSender(t, o, c)
+	other, _ := startSender(t, o, c)
+	info, _, err := one.CreateEndpoint(background, sender.NewEndpoint{Endpoint: sender.Endpoint{URL: all.URL, Tenant: "t", Ordering: "strict"}, Active: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "the other one knows the endpoint", func() bool {
+		_, err := other.Endpoint(background, "t", info.ID)
+		return err == nil
+	})
+	for n := range 20 {
+		at := []*sender.Sender{one, other}[n%2]
+		for _, tenant := range []string{"", "t"} {
+			e := webhook.Event{ID: fmt.Sprintf("event-00-%03d", n), Type: "ordered.event", Tenant: tenant, Data: []byte(`{}`)}
+			if _, err := at.Publish(background, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	soon(t, "everything is delivered", func() bool {
+		counts, err := store.Pending(background)
+		return err == nil && len(counts) == 0
+	})
+	checkOrder(t, inOrder.got(), 1, 20)
+	if n := len(all.got()); n != 40 {
+		t.Errorf("%d events were delivered to the others, want 40", n)
+	}
+	if err := other.DeleteEndpoint(background, "t", info.ID); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "the first one knows that it is gone", func() bool {
+		_, err := one.Endpoint(background, "t", info.ID)
+		return errors.Is(err, sender.ErrNotFound)
+	})
+}
+
+// TestSendersOutlastServer: when the database goes away for longer than a lease,
+// no sender delivers, and when it is back all that was taken in is delivered.
+func TestSendersOutlastServer(t *testing.T) {
+	server := postgrestest.Start(t)
+	all, inOrder := newSite(t), newSite(t)
+	c := sites(all.URL, inOrder.URL)
+	o := options(t, server.URL())
+	o.Lease = senderLease
+	one, store := startSender(t, o, c)
+	other, otherStore := startSender(t, o, c)
+	var taken sync.Map
+	ctx, stop := context.WithCancel(background)
+	var publishing sync.WaitGroup
+	for n, s := range []*sender.Sender{one, other} {
+		publishing.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				id := fmt.Sprintf("event-%d-%05d", n, i)
+				patience, cancel := context.WithTimeout(ctx, time.Second)
+				if _, err := s.Publish(patience, webhook.Event{ID: id, Type: "plain.event", Data: []byte(`{}`)}); err == nil {
+					taken.Store(id, true)
+				}
+				cancel()
+				time.Sleep(5 * time.Millisecond)
+			}
+		})
+	}
+	soon(t, "some are delivered", func() bool { return len(all.got()) > 50 })
+	server.Kill()
+	soon(t, "nobody's lease holds", func() bool {
+		_, count := store.Instances()
+		_, others := otherStore.Instances()
+		return count == 0 && others == 0
+	})
+	before := len(all.got())
+	server.Run(t)
+	soon(t, "it goes on", func() bool { return len(all.got()) > before+50 })
+	stop()
+	publishing.Wait()
+	soon(t, "everything is delivered", func() bool {
+		counts, err := store.Pending(background)
+		return err == nil && len(counts) == 0
+	})
+	got := make(map[string]bool)
+	for _, id := range all.got() {
+		got[id] = true
+	}
+	taken.Range(func(id, _ any) bool {
+		if !got[id.(string)] {
+			t.Errorf("%s was taken in and not delivered", id)
+		}
+		return true
+	})
 }
