@@ -319,12 +319,7 @@ func TestReachedElsewhere(t *testing.T) {
 				return done()
 			}
 			disabled := func() bool {
-				for _, i := range f.others(nil) {
-					if info, err := i.Endpoint(t.Context(), "", id); err != nil || info.State == sender.StateDisabled {
-						return true
-					}
-				}
-				return false
+				return slices.ContainsFunc(f.others(nil), func(i *instance) bool { return i.isDisabled(id) })
 			}
 			if days(2, "up-", disabled) {
 				t.Fatal("it was given up, and one instance reaches it")
@@ -337,8 +332,9 @@ func TestReachedElsewhere(t *testing.T) {
 			if !days(3, "down-", disabled) {
 				t.Fatal("it is not given up, and no instance reaches it")
 			}
-			a.state(id, sender.StateDisabled)
-			b.state(id, sender.StateDisabled)
+			f.eventually(time.Second, "all know that it was given up", func() bool {
+				return a.isDisabled(id) && b.isDisabled(id)
+			})
 			down.Store(false)
 			b.SetLookup(found)
 			if _, err := b.Activate(t.Context(), "", id); err != nil {
@@ -413,7 +409,12 @@ func TestSharedReplay(t *testing.T) {
 	if r.Replayed != 40 || r.Matched != 40 {
 		t.Errorf("%+v", r)
 	}
-	p.waitFor(t, 80)
+	// What the one that died had not recorded was delivered again.
+	until(t, "all are delivered again", func() bool {
+		ids := p.ids()
+		slices.Sort(ids)
+		return len(slices.Compact(ids)) == 80
+	})
 
 	second, err := b.StartReplay(t.Context(), "", request)
 	if err != nil {

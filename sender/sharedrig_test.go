@@ -150,6 +150,15 @@ func (f *fleet) eventually(step time.Duration, what string, done func() bool) {
 	}
 }
 
+// isDisabled tells whether an instance has given an endpoint up.
+func (i *instance) isDisabled(endpoint string) bool {
+	info, err := i.Endpoint(i.t.Context(), sender.AnyTenant, endpoint)
+	if err != nil {
+		i.t.Error(err)
+	}
+	return info.State == sender.StateDisabled
+}
+
 // state waits until an endpoint is in a state at an instance.
 func (i *instance) state(endpoint string, want sender.State) {
 	i.t.Helper()
