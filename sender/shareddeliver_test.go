@@ -106,6 +106,30 @@ func TestSharedOrder(t *testing.T) {
 	}
 }
 
+// TestTakeOverInALump: an instance that hears of nothing but that something has
+// changed takes over at once what another one has left.
+func TestTakeOverInALump(t *testing.T) {
+	g := newGate(t)
+	p := newPeer(t, g.answer)
+	c := toPeers(p, p)
+	c.Endpoints[0].Ordering = "strict"
+	f := newFleet(t, 2, c)
+	f.all[0].publish("first")
+	p.waitFor(t, 2)
+	holder := f.holder("lane a")
+	other := f.others(holder)[0]
+	other.publish("second")
+	f.agree()
+	f.common.silence(other.member)
+	f.kill(holder)
+	f.common.letThrough(true, other.member)
+	until(t, "all is delivered", func() bool {
+		g.letOne()
+		counts, err := f.common.Pending(t.Context())
+		return err == nil && len(counts) == 0
+	})
+}
+
 // mostAtOnce is how many requests were being answered at once.
 func (p *peer) mostAtOnce() int {
 	p.mu.Lock()

@@ -252,6 +252,7 @@ func (l *lane) noteFound(b Backlog, now time.Time) {
 			l.part.free[kind] = true
 		}
 	}
+	l.pump()
 }
 
 // orderPatience is how long a publisher waits at most until what it has
