@@ -209,6 +209,36 @@ func TestStartBesideCreation(t *testing.T) {
 	a.delivered(id, ids...)
 }
 
+// TestConfiguredAtOne: deliveries to an endpoint that only one instance has in
+// its configuration wait for one that has it, also one that wants them in order.
+func TestConfiguredAtOne(t *testing.T) {
+	g := newGate(t)
+	p := newPeer(t, g.answer)
+	f := newFleet(t, 1, toPeers())
+	one := f.all[0]
+	f.config = toPeers(p, p)
+	f.config.Endpoints[1].Ordering = "strict"
+	two := f.join()
+	ids := numbered(5)
+	two.publish(ids...)
+	p.waitFor(t, 5+1)
+	f.kill(two)
+	f.clock.advance(time.Minute)
+	f.agree()
+	for _, endpoint := range []string{"a", "b"} {
+		if d := one.record(ids[4], endpoint); d.Status != sender.Pending {
+			t.Errorf("where nobody knows endpoint %s, its delivery is %s", endpoint, d.Status)
+		}
+	}
+	p.waitFor(t, 6)
+	three := f.join()
+	f.eventually(time.Second, "all is delivered", func() bool {
+		g.letOne()
+		counts, err := three.store.Pending(t.Context())
+		return err == nil && len(counts) == 0
+	})
+}
+
 // TestStrays: deliveries of an endpoint that is no more, which an instance has
 // left that died, are cancelled.
 func TestStrays(t *testing.T) {

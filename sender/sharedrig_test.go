@@ -64,7 +64,12 @@ func openFleet(t testing.TB, config sender.Config) *fleet {
 // join starts another instance.
 func (f *fleet) join() *instance {
 	f.t.Helper()
-	m := f.common.join()
+	return f.joinAs(f.common.join())
+}
+
+// joinAs starts the instance of a member.
+func (f *fleet) joinAs(m *member) *instance {
+	f.t.Helper()
 	i := &instance{member: m, name: string(rune('A' + len(f.all)))}
 	i.rig = &rig{t: f.t, clock: f.clock, store: m, config: f.config}
 	var err error
