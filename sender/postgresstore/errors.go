@@ -36,6 +36,9 @@ var errRejoining = errors.New("the lease of this instance was lost, it joins ane
 // and again.
 var errContended = errors.New("others keep changing the same: try again")
 
+// errPartly means that a part of something was done, and then it failed.
+var errPartly = errors.New("it failed after a part was done")
+
 // stateOf is the state of SQL in an error; empty when there is none.
 func stateOf(err error) string {
 	var pg *pgconn.PgError
@@ -48,6 +51,9 @@ func stateOf(err error) string {
 // certain tells whether an error says that nothing was done. A connection that
 // broke off, or was ended by the server, leaves it open.
 func certain(err error) bool {
+	if errors.Is(err, errPartly) {
+		return false
+	}
 	if errors.Is(err, errContended) || errors.Is(err, sender.ErrStale) {
 		return true
 	}
@@ -56,6 +62,16 @@ func certain(err error) bool {
 		return pg.SeverityUnlocalized == "ERROR"
 	}
 	return pgconn.SafeToRetry(err)
+}
+
+// disconnected tells whether an error is that of a connection, which others are
+// likely to have lost as well.
+func disconnected(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.SeverityUnlocalized != "ERROR"
+	}
+	return err != nil
 }
 
 // failed says what was being done, and wraps [sender.ErrStoreFull] where that is

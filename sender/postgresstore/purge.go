@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -14,8 +15,8 @@ import (
 const purgeTries = 5
 
 // allEnded tells of an event e whether all of its deliveries have come to an end.
-const allEnded = `NOT EXISTS (SELECT FROM unnest(e.targets) AS t(endpoint) WHERE NOT EXISTS (
-		SELECT FROM {s}.deliveries d WHERE d.endpoint = t.endpoint AND d.event_seq = e.seq))`
+const allEnded = `cardinality(e.targets) = (SELECT count(*) FROM unnest(e.targets) AS t(endpoint) CROSS JOIN LATERAL (
+		SELECT FROM {s}.deliveries d WHERE d.endpoint = t.endpoint AND d.event_seq = e.seq OFFSET 0) d)`
 
 // The statements that find up to $2 events that were stored before $1 and may
 // go: everybody's, and those of the tenant $3 that has a name.
@@ -49,7 +50,9 @@ const deleteEvents = `WITH gone AS (DELETE FROM {s}.events WHERE seq = ANY($1::b
 
 // Purge implements [sender.Store]. The oldest event is the one stored first by
 // its StoredAt; of equals, the one with the lower number. Of one tenant that has
-// a name, it is the one with the lowest number.
+// a name, it is the one with the lowest number. Partitions of which nothing is
+// wanted any more go first, each as a whole: of their events the IDs are deleted
+// one after the other, and the rest, which until then is listed, with the last.
 func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err error) {
 	if q.Limit < 1 {
 		return 0, nil
@@ -61,8 +64,18 @@ func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err
 		}
 	}
 	err = s.write(ctx, "deleting old events", nil, func(ctx context.Context, conn *pgxpool.Conn, instance int32) error {
+		dropped := 0
+		if q.Tenant == nil {
+			dropped, err = s.dropOld(ctx, conn, instance, q.Before.UnixMilli(), q.Limit)
+			if purged = dropped; errors.Is(err, errLocked) || dropped == q.Limit {
+				return nil // it goes on next time
+			}
+			if err != nil {
+				return err
+			}
+		}
 		for range purgeTries {
-			rows, err := conn.Query(ctx, s.in(statement), q.Before.UnixMilli(), q.Limit, tenant)
+			rows, err := conn.Query(ctx, s.in(statement), q.Before.UnixMilli(), q.Limit-dropped, tenant)
 			if err != nil {
 				return err
 			}
@@ -71,9 +84,13 @@ func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err
 				return err
 			}
 			c := s.newChange(instance)
+			c.byKeys()
 			c.query(deleteEvents, func(rows pgx.Rows) error {
 				var refused *bool
-				return rows.Scan(&purged, &refused)
+				deleted := 0
+				err := rows.Scan(&deleted, &refused)
+				purged = dropped + deleted
+				return err
 			}, seqs, instance, eventOverhead, deliveryOverhead, partitionBits)
 			if err = c.send(ctx, conn); stateOf(err) != stateRefused {
 				return err

@@ -3,6 +3,7 @@ package postgresstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -44,8 +45,8 @@ const insertEvents = `WITH input AS MATERIALIZED (
 // findEvents answers with what events are compared by.
 const findEvents = `SELECT e.id, e.tenant, e.seq, e.type, e.data, e.content_type, e.timestamp, e.timestamp_ns
 	FROM unnest($1::text[], $2::bytea[]) AS k(id, tenant)
-	JOIN {s}.event_ids i ON i.id = k.id AND i.tenant = k.tenant
-	JOIN {s}.events e ON e.seq = i.seq`
+	CROSS JOIN LATERAL (SELECT seq FROM {s}.event_ids WHERE id = k.id AND tenant = k.tenant OFFSET 0) i
+	CROSS JOIN LATERAL (SELECT * FROM {s}.events WHERE seq = i.seq OFFSET 0) e`
 
 // eventKey is what an event is unique by.
 type eventKey struct {
@@ -120,20 +121,24 @@ func (p *put) run(ctx context.Context) error {
 			return err
 		}
 	}
+	var partly error // what a later error is said with
 	for range putTries {
 		fresh := p.decide()
 		err := p.insert(ctx, fresh, whole)
 		if err != nil && stateOf(err) != stateRefused { // refused: another instance was faster
-			return err
+			return errors.Join(partly, err)
 		}
-		if err == nil && p.finish(whole) {
-			return nil
+		if err == nil {
+			if p.finish(whole) {
+				return nil
+			}
+			partly = errPartly
 		}
 		if err := p.find(ctx); err != nil {
-			return err
+			return errors.Join(partly, err)
 		}
 	}
-	return errContended
+	return errors.Join(partly, errContended)
 }
 
 // numberEndpoints sees to it that all endpoints have numbers.

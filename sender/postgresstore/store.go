@@ -125,6 +125,15 @@ func (s *Store) prepare(ctx context.Context, pool *pgxpool.Config) (pooled bool,
 	if pooled && pool.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
+	if !pooled { // which would not pass it on
+		// What a connection has locked is free soon after the machine at the other
+		// end is gone.
+		for name, value := range map[string]string{"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"} {
+			if _, set := pool.ConnConfig.RuntimeParams[name]; !set {
+				pool.ConnConfig.RuntimeParams[name] = value
+			}
+		}
+	}
 	return pooled, migrate(ctx, conn, s.schema)
 }
 
@@ -175,12 +184,19 @@ func (s *Store) read(ctx context.Context, doing string, do func(context.Context,
 		return s.failed(doing, err)
 	}
 	defer s.end()
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return s.failed(doing, err)
+	for try := 0; ; try++ {
+		conn, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return s.failed(doing, err)
+		}
+		err = do(ctx, conn)
+		lost := disconnected(err) && conn.Conn().IsClosed()
+		conn.Release()
+		if !lost || try > 0 || ctx.Err() != nil {
+			return s.failed(doing, err)
+		}
+		s.pool.Reset() // the server was restarted: the others are lost, too
 	}
-	defer conn.Release()
-	return s.failed(doing, do(ctx, conn))
 }
 
 // write runs do, which changes what is stored, with a connection and for an
@@ -211,6 +227,9 @@ func (s *Store) write(ctx context.Context, doing string, lock sync.Locker, do fu
 	}
 	defer conn.Release()
 	err = do(ctx, conn, instance)
+	if disconnected(err) && conn.Conn().IsClosed() {
+		s.pool.Reset()
+	}
 	if err != nil && (stateOf(err) == stateLost || !certain(err)) {
 		s.keeper.lose(instance)
 	}

@@ -184,11 +184,12 @@ func (s *Store) hearOnce(ctx context.Context) error {
 		s.askSelf()
 		waiting, cancel := context.WithTimeout(ctx, pollEvery)
 		n, err := conn.WaitForNotification(waiting)
+		nothing := waiting.Err() != nil && ctx.Err() == nil
 		cancel()
 		switch {
 		case err == nil:
 			s.heard(n.Payload)
-		case waiting.Err() == nil || ctx.Err() != nil:
+		case !nothing:
 			return err
 		case s.deaf(): // the connection stands, and nothing comes
 			if err := conn.Ping(ctx); err != nil {
