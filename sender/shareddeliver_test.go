@@ -106,6 +106,80 @@ func TestSharedOrder(t *testing.T) {
 	}
 }
 
+// TestOrderOfSlowAndFast: order holds between instances of which one is slow to
+// leave to the other what that delivers.
+func TestOrderOfSlowAndFast(t *testing.T) {
+	p := newPeer(t, nil)
+	c := toPeers(p)
+	c.Endpoints[0].Ordering = "strict"
+	f := newFleet(t, 1, c)
+	fast, m := f.all[0], f.common.join()
+	m.settleAfter = 50 * time.Millisecond
+	slow := f.joinAs(m)
+	fast.publish("event-first") // it has the hold
+	fast.delivered("a", "event-first")
+	ids := numbered(10)
+	for n, id := range ids {
+		[]*instance{slow, fast}[n%2].publish(id)
+	}
+	fast.delivered("a", ids...)
+	if got := p.ids()[1:]; !slices.Equal(got, ids) {
+		t.Errorf("delivered %q, want the order in which they were published", got)
+	}
+}
+
+// TestTakeOverOfRetry: an event that is to be retried holds up those behind it
+// also where another instance has made the first attempt.
+func TestTakeOverOfRetry(t *testing.T) {
+	p := newPeer(t, statuses(http.StatusInternalServerError, http.StatusNoContent))
+	c := toPeers(p)
+	c.Endpoints[0].Ordering = "strict"
+	c.Retry = []webhook.Duration{webhook.Duration(time.Minute)}
+	f := newFleet(t, 2, c)
+	f.all[0].publish("first")
+	due := f.all[0].settled("first", "a", 1).Due
+	one := f.holder("lane a")
+	other := f.others(one)[0]
+	other.publish("second")
+	f.agree()
+	f.kill(one)
+	if f.holder("lane a") != other {
+		t.Fatal("the hold of one that is dead was not taken over")
+	}
+	f.agree()
+	time.Sleep(20 * time.Millisecond)
+	p.waitFor(t, 1)
+	f.clock.advanceTo(f.clock.alarm(t, due))
+	other.delivered("a", "first", "second")
+	if got := p.ids(); !slices.Equal(got, []string{"first", "first", "second"}) {
+		t.Errorf("delivered %q", got)
+	}
+}
+
+// TestTakeOverInALump: an instance that hears of nothing but that something has
+// changed takes over at once what another one has left.
+func TestTakeOverInALump(t *testing.T) {
+	g := newGate(t)
+	p := newPeer(t, g.answer)
+	c := toPeers(p, p)
+	c.Endpoints[0].Ordering = "strict"
+	f := newFleet(t, 2, c)
+	f.all[0].publish("first")
+	p.waitFor(t, 2)
+	holder := f.holder("lane a")
+	other := f.others(holder)[0]
+	other.publish("second")
+	f.agree()
+	f.common.silence(other.member)
+	f.kill(holder)
+	f.common.letThrough(true, other.member)
+	until(t, "all is delivered", func() bool {
+		g.letOne()
+		counts, err := f.common.Pending(t.Context())
+		return err == nil && len(counts) == 0
+	})
+}
+
 // mostAtOnce is how many requests were being answered at once.
 func (p *peer) mostAtOnce() int {
 	p.mu.Lock()
