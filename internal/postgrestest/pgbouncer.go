@@ -31,7 +31,7 @@ func (s *Server) PgBouncer(t testing.TB, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder, err := os.MkdirTemp("", "pgbouncer")
+	folder, err := os.MkdirTemp("", "pgbouncer") //nolint:usetesting // only root could enter a folder of the test
 	if err != nil {
 		t.Fatal(err)
 	}

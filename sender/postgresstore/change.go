@@ -23,6 +23,13 @@ func (s *Store) newChange(instance int32) *change {
 	return c
 }
 
+// lookUp has PostgreSQL look up rows by their keys for the rest of a transaction,
+// and not read tables as a whole because it believes them small.
+const lookUp = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
+
+// byKeys has the rows that the change is about looked up by their keys.
+func (c *change) byKeys() { c.exec(lookUp) }
+
 // exec adds a statement whose answer does not matter.
 func (c *change) exec(statement string, args ...any) {
 	c.batch.Queue(c.s.in(statement), args...)
@@ -58,6 +65,7 @@ func (s *Store) transact(ctx context.Context, conn *pgxpool.Conn, instance int32
 	reading := &change{s: s}
 	reading.exec("BEGIN")
 	reading.exec(`SELECT {s}.change($1)`, instance)
+	reading.byKeys()
 	first(reading)
 	err := reading.send(ctx, conn)
 	if err == nil {

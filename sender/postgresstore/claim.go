@@ -40,6 +40,7 @@ func (s *Store) Claim(ctx context.Context, q sender.ClaimQuery) (claimed sender.
 		}
 		claimed = sender.Claimed{}
 		c := s.newChange(instance)
+		c.byKeys()
 		c.query(claimSome, func(rows pgx.Rows) error {
 			d := &sender.Delivery{EndpointID: q.EndpointID, Status: sender.Pending}
 			var event eventRow

@@ -3,6 +3,7 @@ package postgresstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -61,7 +62,7 @@ func (s *Store) PutDocuments(ctx context.Context, documents []*sender.Document) 
 					data = []byte{}
 				}
 				err := tx.QueryRow(ctx, s.in(putDocument), d.Kind, d.ID, d.Version, data).Scan(&versions[i])
-				if err == pgx.ErrNoRows {
+				if errors.Is(err, pgx.ErrNoRows) {
 					return s.stale(ctx, tx, d)
 				}
 				if err != nil {
@@ -85,7 +86,7 @@ func (s *Store) PutDocuments(ctx context.Context, documents []*sender.Document) 
 func (s *Store) stale(ctx context.Context, tx pgx.Tx, d *sender.Document) error {
 	version := int64(0)
 	err := tx.QueryRow(ctx, s.in(`SELECT version FROM {s}.documents WHERE kind = $1 AND id = $2`), d.Kind, d.ID).Scan(&version)
-	if err != nil && err != pgx.ErrNoRows {
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
 	return fmt.Errorf("document %q of kind %q: %w: it has version %d, the change was made from version %d",

@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -196,7 +197,8 @@ type listedRow struct {
 const listDeliveries = `SELECT e.seq, e.stored_at, ` + headColumns + `, t.n, t.endpoint, ` + stateColumns + `,
 		CASE WHEN d.attempt IS NOT NULL THEN d.attempt WHEN coalesce(w.attempts, d.attempts, 0) > 0 THEN
 			(SELECT a.attempt FROM {s}.attempts a WHERE a.event_seq = e.seq AND a.endpoint = t.endpoint ORDER BY a.number DESC LIMIT 1) END
-	FROM unnest($1::bigint[]) WITH ORDINALITY AS k(seq, place) JOIN {s}.events e ON e.seq = k.seq ` + joinStates + `
+	FROM unnest($1::bigint[]) WITH ORDINALITY AS k(seq, place)
+	CROSS JOIN LATERAL (SELECT * FROM {s}.events WHERE seq = k.seq OFFSET 0) e ` + joinStates + `
 	WHERE ($2::bytea IS NULL OR e.tenant = $2) AND e.stored_at >= $3 AND e.stored_at < $4
 	ORDER BY k.place, t.n`
 
@@ -224,7 +226,7 @@ func (l *listing) readListed(ctx context.Context, seqs []int64) (list []listedRo
 func (s *Store) number(ctx context.Context, conn *pgxpool.Conn, statement string, args ...any) (n int64, found bool, err error) {
 	var answer *int64
 	err = conn.QueryRow(ctx, s.in(statement), args...).Scan(&answer)
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
 	}
 	if answer != nil {

@@ -97,11 +97,11 @@ func (o *Options) resolve() (settings, error) {
 		o.ListenURL = o.URL
 	}
 	pool, err := pgxpool.ParseConfig(o.URL)
-	if o.URL == "" || err != nil {
+	if err != nil || !isURL(o.URL) {
 		return settings{}, badURL("url")
 	}
 	listen, err := pgx.ParseConfig(o.ListenURL)
-	if err != nil {
+	if err != nil || !isURL(o.ListenURL) {
 		return settings{}, badURL("listen_url")
 	}
 	pool.MaxConns = int32(o.MaxConns)
@@ -114,6 +114,12 @@ func (o *Options) resolve() (settings, error) {
 		}
 	}
 	return settings{pool, listen}, nil
+}
+
+// isURL tells whether the address is a URL. What is none would be taken for the
+// other form of libpq, with names and values, and lead to a server here.
+func isURL(address string) bool {
+	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
 }
 
 // badURL does not quote the URL, which may have a password.

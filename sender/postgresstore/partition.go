@@ -90,14 +90,17 @@ const forgetIDs = `WITH next AS MATERIALIZED (
 // dropOld deletes up to a number of events that are the oldest of a partition that
 // goes as a whole, and drops it with the last one. It returns how many there were;
 // fewer than the limit mean that no such partition is left.
-func (s *Store) dropOld(ctx context.Context, conn *pgxpool.Conn, before int64, limit int) (dropped int, err error) {
+func (s *Store) dropOld(ctx context.Context, conn *pgxpool.Conn, instance int32, before int64, limit int) (dropped int, err error) {
 	for dropped < limit {
 		number, found, err := s.number(ctx, conn, droppable, before, partitionBits)
 		if err != nil || !found {
 			return dropped, err
 		}
 		n := 0
-		if err := conn.QueryRow(ctx, s.in(forgetIDs), number, partitionBits, limit-dropped).Scan(&n); err != nil {
+		c := s.newChange(instance)
+		c.byKeys()
+		c.query(forgetIDs, func(rows pgx.Rows) error { return rows.Scan(&n) }, number, partitionBits, limit-dropped)
+		if err := c.send(ctx, conn); err != nil {
 			return dropped, err
 		}
 		if dropped += n; dropped == limit {
@@ -119,7 +122,7 @@ func (s *Store) drop(ctx context.Context, number, before int64) error {
 		}
 		var still int64
 		err := tx.QueryRow(ctx, s.in(droppable), before, partitionBits).Scan(&still)
-		if err == pgx.ErrNoRows || err == nil && still != number {
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && still != number {
 			return errLocked
 		}
 		if err != nil {

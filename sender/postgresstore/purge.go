@@ -15,8 +15,8 @@ import (
 const purgeTries = 5
 
 // allEnded tells of an event e whether all of its deliveries have come to an end.
-const allEnded = `NOT EXISTS (SELECT FROM unnest(e.targets) AS t(endpoint) WHERE NOT EXISTS (
-		SELECT FROM {s}.deliveries d WHERE d.endpoint = t.endpoint AND d.event_seq = e.seq))`
+const allEnded = `cardinality(e.targets) = (SELECT count(*) FROM unnest(e.targets) AS t(endpoint) CROSS JOIN LATERAL (
+		SELECT FROM {s}.deliveries d WHERE d.endpoint = t.endpoint AND d.event_seq = e.seq OFFSET 0) d)`
 
 // The statements that find up to $2 events that were stored before $1 and may
 // go: everybody's, and those of the tenant $3 that has a name.
@@ -66,7 +66,7 @@ func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err
 	err = s.write(ctx, "deleting old events", nil, func(ctx context.Context, conn *pgxpool.Conn, instance int32) error {
 		dropped := 0
 		if q.Tenant == nil {
-			dropped, err = s.dropOld(ctx, conn, q.Before.UnixMilli(), q.Limit)
+			dropped, err = s.dropOld(ctx, conn, instance, q.Before.UnixMilli(), q.Limit)
 			if purged = dropped; errors.Is(err, errLocked) || dropped == q.Limit {
 				return nil // it goes on next time
 			}
@@ -84,6 +84,7 @@ func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err
 				return err
 			}
 			c := s.newChange(instance)
+			c.byKeys()
 			c.query(deleteEvents, func(rows pgx.Rows) error {
 				var refused *bool
 				deleted := 0

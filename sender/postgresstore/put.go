@@ -45,8 +45,8 @@ const insertEvents = `WITH input AS MATERIALIZED (
 // findEvents answers with what events are compared by.
 const findEvents = `SELECT e.id, e.tenant, e.seq, e.type, e.data, e.content_type, e.timestamp, e.timestamp_ns
 	FROM unnest($1::text[], $2::bytea[]) AS k(id, tenant)
-	JOIN {s}.event_ids i ON i.id = k.id AND i.tenant = k.tenant
-	JOIN {s}.events e ON e.seq = i.seq`
+	CROSS JOIN LATERAL (SELECT seq FROM {s}.event_ids WHERE id = k.id AND tenant = k.tenant OFFSET 0) i
+	CROSS JOIN LATERAL (SELECT * FROM {s}.events WHERE seq = i.seq OFFSET 0) e`
 
 // eventKey is what an event is unique by.
 type eventKey struct {

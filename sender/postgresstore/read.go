@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -68,10 +69,11 @@ func (r *stateRow) fill(d *sender.Delivery) {
 	}
 }
 
-// joinStates joins the deliveries of events e.
+// joinStates joins the deliveries of events e. OFFSET 0 has PostgreSQL look up
+// each by its key, and not read a table as a whole because it believes it small.
 const joinStates = ` CROSS JOIN LATERAL unnest(e.targets) WITH ORDINALITY AS t(endpoint, n)
-	LEFT JOIN {s}.waiting w ON w.event_seq = e.seq AND w.endpoint = t.endpoint
-	LEFT JOIN {s}.deliveries d ON d.event_seq = e.seq AND d.endpoint = t.endpoint`
+	LEFT JOIN LATERAL (SELECT * FROM {s}.waiting WHERE event_seq = e.seq AND endpoint = t.endpoint OFFSET 0) w ON true
+	LEFT JOIN LATERAL (SELECT * FROM {s}.deliveries WHERE event_seq = e.seq AND endpoint = t.endpoint OFFSET 0) d ON true`
 
 // The statements that read one event, $1.
 const (
@@ -149,7 +151,7 @@ func (s *Store) eventRecord(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx, 
 	var event eventRow
 	var storedAt int64
 	err := tx.QueryRow(ctx, s.in(readEvent), seq).Scan(append(event.columns(), &storedAt)...)
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err == nil {

@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -94,8 +95,8 @@ const writeLeft = `WITH added AS (
 		INSERT INTO {s}.waiting (event_seq, due, endpoint, attempts, schedule_start, size, holder, status, retry)
 		SELECT e.seq, e.stored_at, t.endpoint, 0, 0, e.size, NULL, 1, false
 		FROM {s}.events e CROSS JOIN LATERAL unnest(e.targets) AS t(endpoint)
-		WHERE e.seq >= $2 AND e.seq <= $3 AND e.holder = $1 AND NOT EXISTS (
-			SELECT FROM {s}.deliveries d WHERE d.endpoint = t.endpoint AND d.event_seq = e.seq)
+		WHERE e.seq >= $2 AND e.seq <= $3 AND e.holder = $1
+			AND (SELECT true FROM {s}.deliveries d WHERE d.endpoint = t.endpoint AND d.event_seq = e.seq) IS NULL
 		ON CONFLICT DO NOTHING RETURNING endpoint)
 	SELECT endpoint, count(*) FROM added GROUP BY endpoint`
 
@@ -117,13 +118,15 @@ func (s *Store) takeOverStep(ctx context.Context, conn *pgxpool.Conn, number int
 	var names []string
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		written, done, names = 0, false, nil
+		if _, err := tx.Exec(ctx, lookUp); err != nil {
+			return err
+		}
 		var mark, last int64
-		switch err := tx.QueryRow(ctx, s.in(lockRetired), number).Scan(&mark, &last); err {
-		case nil:
-		case pgx.ErrNoRows:
-			done = true
+		err := tx.QueryRow(ctx, s.in(lockRetired), number).Scan(&mark, &last)
+		if done = errors.Is(err, pgx.ErrNoRows); done {
 			return nil
-		default:
+		}
+		if err != nil {
 			return err
 		}
 		count := func(statement string, args ...any) (n int, err error) {
@@ -182,7 +185,7 @@ func (s *Store) takeOverEnd(ctx context.Context, tx pgx.Tx, mark, last int64) (i
 	end := last
 	err := tx.QueryRow(ctx, s.in(`SELECT seq FROM {s}.events WHERE seq >= $1 ORDER BY seq LIMIT 1 OFFSET $2`),
 		mark, takeOverEvents-1).Scan(&end)
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return last, nil
 	}
 	return end, err

@@ -45,6 +45,7 @@ func (s *Store) inSteps(ctx context.Context, doing, endpointID, statement string
 				return err
 			}
 			c := s.newChange(instance)
+			c.byKeys()
 			c.query(statement, func(rows pgx.Rows) error { return rows.Scan(&n) }, numbers[0], arg, changeStep, instance)
 			return c.send(ctx, conn)
 		})
