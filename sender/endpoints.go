@@ -219,7 +219,8 @@ func (s *Sender) retarget(id string, t *target, changed bool) {
 
 // UpdateEndpoint changes an endpoint, for the next event and the next attempt.
 // The function gets a copy of its settings, without the secrets, to change;
-// what it does to ID, Tenant and Secrets is passed over. Errors wrap
+// what it does to ID, Tenant and Secrets is passed over. On a [SharedStore] it may
+// be called again, when another instance has changed them meanwhile. Errors wrap
 // [ErrNotFound], [ErrReadOnly] or [ErrEndpoint], are what change returns, or
 // are the store's; then nothing has changed.
 func (s *Sender) UpdateEndpoint(ctx context.Context, tenant, id string, change func(*Endpoint) error) (EndpointInfo, error) {

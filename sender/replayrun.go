@@ -21,8 +21,9 @@ const (
 // s.replays.mu.
 func (s *Sender) runReplay(j *replayJob) {
 	j.running = true
+	id := j.ID
 	s.workers.Go(func() {
-		s.holdReplay(s.background, j.ID, func(holds func() bool) {
+		s.holdReplay(s.background, id, func(holds func() bool) {
 			for holds() {
 				goesOn, wait := s.stepReplay(s.background, j)
 				if !goesOn || !s.sleep(wait) {

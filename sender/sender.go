@@ -102,6 +102,12 @@ var settleGrace = 10 * time.Second
 // events at once, and delivers after [Sender.Start]. Errors wrap [ErrConfig],
 // or [ErrSealed] when an endpoint in the store cannot be opened with the
 // configured keys, or are the store's.
+//
+// On a [SharedStore] it shares the work with the senders of other instances,
+// which should have the same configuration. An endpoint that has an order, a
+// rate, or a concurrency of less than there are instances is delivered to by one
+// of them at a time; of the others, each has its share of the concurrency, and
+// a breaker of its own.
 func New(cfg Config, store Store, o Options) (*Sender, error) {
 	first, err := compile(&cfg)
 	if err != nil {

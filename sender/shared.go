@@ -103,6 +103,10 @@ func (s *Sender) changed(c Change) {
 	case ChangeInstances:
 		s.pumpLanes()
 		return
+	case ChangeAll:
+		for _, l := range s.allLanes() {
+			l.noteUnheld()
+		}
 	case ChangeLost:
 		s.loseHolds()
 		c = Change{Kind: ChangeAll}
@@ -158,12 +162,12 @@ func (s *Sender) changesLoop() {
 
 // seeTo reads again what has changed.
 func (s *Sender) seeTo(ctx context.Context, changes map[Change]struct{}) error {
-	kinds, unheld := make(map[string]bool), false
+	kinds, all, unheld := make(map[string]bool), false, false
 	for c := range changes {
 		switch c.Kind {
 		case ChangeAll:
 			kinds[endpointKind], kinds[healthKind], kinds[replayKind] = true, true, true
-			unheld = true
+			all = true
 		case ChangeDocument:
 			kinds[c.DocumentKind] = true
 		case ChangeHold:
@@ -185,7 +189,10 @@ func (s *Sender) seeTo(ctx context.Context, changes map[Change]struct{}) error {
 			return err
 		}
 	}
-	if unheld && s.isDelivering() {
+	switch {
+	case all:
+		return s.poll(ctx)
+	case unheld && s.isDelivering():
 		s.resumeReplays()
 	}
 	return nil
@@ -196,11 +203,11 @@ func (s *Sender) pollLoop() {
 	failed := false
 	for s.sleep(pollEvery) {
 		err := s.poll(s.background)
+		s.pumpLanes() // they may do so again, and nobody has said so
 		if err != nil && !failed && s.background.Err() == nil {
 			s.log.Warn("looking for deliveries in the store failed; it is tried again", "error", err)
 		}
 		failed = err != nil
-		s.pumpLanes()
 	}
 }
 

@@ -106,6 +106,52 @@ func TestSharedOrder(t *testing.T) {
 	}
 }
 
+// TestOrderOfSlowAndFast: order holds between instances of which one is slow to
+// leave to the other what that delivers.
+func TestOrderOfSlowAndFast(t *testing.T) {
+	p := newPeer(t, nil)
+	c := toPeers(p)
+	c.Endpoints[0].Ordering = "strict"
+	f := newFleet(t, 1, c)
+	fast, m := f.all[0], f.common.join()
+	m.settleAfter = 50 * time.Millisecond
+	slow := f.joinAs(m)
+	fast.publish("event-first") // it has the hold
+	fast.delivered("a", "event-first")
+	ids := numbered(10)
+	for n, id := range ids {
+		[]*instance{slow, fast}[n%2].publish(id)
+	}
+	fast.delivered("a", ids...)
+	if got := p.ids()[1:]; !slices.Equal(got, ids) {
+		t.Errorf("delivered %q, want the order in which they were published", got)
+	}
+}
+
+// TestTakeOverInALump: an instance that hears of nothing but that something has
+// changed takes over at once what another one has left.
+func TestTakeOverInALump(t *testing.T) {
+	g := newGate(t)
+	p := newPeer(t, g.answer)
+	c := toPeers(p, p)
+	c.Endpoints[0].Ordering = "strict"
+	f := newFleet(t, 2, c)
+	f.all[0].publish("first")
+	p.waitFor(t, 2)
+	holder := f.holder("lane a")
+	other := f.others(holder)[0]
+	other.publish("second")
+	f.agree()
+	f.common.silence(other.member)
+	f.kill(holder)
+	f.common.letThrough(true, other.member)
+	until(t, "all is delivered", func() bool {
+		g.letOne()
+		counts, err := f.common.Pending(t.Context())
+		return err == nil && len(counts) == 0
+	})
+}
+
 // mostAtOnce is how many requests were being answered at once.
 func (p *peer) mostAtOnce() int {
 	p.mu.Lock()

@@ -209,6 +209,36 @@ func TestStartBesideCreation(t *testing.T) {
 	a.delivered(id, ids...)
 }
 
+// TestConfiguredAtOne: deliveries to an endpoint that only one instance has in
+// its configuration wait for one that has it, also one that wants them in order.
+func TestConfiguredAtOne(t *testing.T) {
+	g := newGate(t)
+	p := newPeer(t, g.answer)
+	f := newFleet(t, 1, toPeers())
+	one := f.all[0]
+	f.config = toPeers(p, p)
+	f.config.Endpoints[1].Ordering = "strict"
+	two := f.join()
+	ids := numbered(5)
+	two.publish(ids...)
+	p.waitFor(t, 5+1)
+	f.kill(two)
+	f.clock.advance(time.Minute)
+	f.agree()
+	for _, endpoint := range []string{"a", "b"} {
+		if d := one.record(ids[4], endpoint); d.Status != sender.Pending {
+			t.Errorf("where nobody knows endpoint %s, its delivery is %s", endpoint, d.Status)
+		}
+	}
+	p.waitFor(t, 6)
+	three := f.join()
+	f.eventually(time.Second, "all is delivered", func() bool {
+		g.letOne()
+		counts, err := three.store.Pending(t.Context())
+		return err == nil && len(counts) == 0
+	})
+}
+
 // TestStrays: deliveries of an endpoint that is no more, which an instance has
 // left that died, are cancelled.
 func TestStrays(t *testing.T) {
@@ -319,12 +349,7 @@ func TestReachedElsewhere(t *testing.T) {
 				return done()
 			}
 			disabled := func() bool {
-				for _, i := range f.others(nil) {
-					if info, err := i.Endpoint(t.Context(), "", id); err != nil || info.State == sender.StateDisabled {
-						return true
-					}
-				}
-				return false
+				return slices.ContainsFunc(f.others(nil), func(i *instance) bool { return i.isDisabled(id) })
 			}
 			if days(2, "up-", disabled) {
 				t.Fatal("it was given up, and one instance reaches it")
@@ -337,8 +362,9 @@ func TestReachedElsewhere(t *testing.T) {
 			if !days(3, "down-", disabled) {
 				t.Fatal("it is not given up, and no instance reaches it")
 			}
-			a.state(id, sender.StateDisabled)
-			b.state(id, sender.StateDisabled)
+			f.eventually(time.Second, "all know that it was given up", func() bool {
+				return a.isDisabled(id) && b.isDisabled(id)
+			})
 			down.Store(false)
 			b.SetLookup(found)
 			if _, err := b.Activate(t.Context(), "", id); err != nil {
@@ -413,7 +439,12 @@ func TestSharedReplay(t *testing.T) {
 	if r.Replayed != 40 || r.Matched != 40 {
 		t.Errorf("%+v", r)
 	}
-	p.waitFor(t, 80)
+	// What the one that died had not recorded was delivered again.
+	until(t, "all are delivered again", func() bool {
+		ids := p.ids()
+		slices.Sort(ids)
+		return len(slices.Compact(ids)) == 80
+	})
 
 	second, err := b.StartReplay(t.Context(), "", request)
 	if err != nil {

@@ -11,6 +11,10 @@ import (
 // changed the same thing meanwhile.
 const staleTries = 5
 
+// forgetPatience is how long the deliveries of an endpoint that another instance
+// has deleted may take to be cancelled. It holds up changes of endpoints.
+const forgetPatience = 5 * time.Second
+
 // followEndpoints takes over what other instances have made of the endpoints.
 func (s *Sender) followEndpoints(ctx context.Context) error {
 	s.changing.Lock()
@@ -108,11 +112,13 @@ func (s *Sender) forget(ctx context.Context, id string) {
 	s.lane(id).delete()
 	// The other one has cancelled what it found. What this one held was on its
 	// way to the store by then.
+	ctx, cancel := context.WithTimeout(ctx, forgetPatience)
+	defer cancel()
 	err := s.settling.flush(ctx)
 	if err == nil {
 		_, err = s.store.CancelAll(ctx, id)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && s.background.Err() == nil {
 		s.log.Warn("cancelling the deliveries of a deleted endpoint failed; it is tried again", "endpoint", id, "error", err)
 	}
 }

@@ -85,7 +85,7 @@ func (l *lane) seeToHold() {
 		return // it is not known what is held
 	}
 	needed := l.ready() && l.target.exclusive(count)
-	wanted := needed && !l.part.unread && !l.givesOthersATry(now)
+	wanted := needed && !l.part.unread && !(count > 1 && l.givesOthersATry(now))
 	switch {
 	case wanted && l.part.hold == holdNone && l.hasWork() && !now.Before(l.part.notUntil):
 		l.part.hold = holdAsked
@@ -252,6 +252,7 @@ func (l *lane) noteFound(b Backlog, now time.Time) {
 			l.part.free[kind] = true
 		}
 	}
+	l.pump()
 }
 
 // orderPatience is how long a publisher waits at most until what it has

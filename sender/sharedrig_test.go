@@ -64,7 +64,12 @@ func openFleet(t testing.TB, config sender.Config) *fleet {
 // join starts another instance.
 func (f *fleet) join() *instance {
 	f.t.Helper()
-	m := f.common.join()
+	return f.joinAs(f.common.join())
+}
+
+// joinAs starts the instance of a member.
+func (f *fleet) joinAs(m *member) *instance {
+	f.t.Helper()
 	i := &instance{member: m, name: string(rune('A' + len(f.all)))}
 	i.rig = &rig{t: f.t, clock: f.clock, store: m, config: f.config}
 	var err error
@@ -148,6 +153,15 @@ func (f *fleet) eventually(step time.Duration, what string, done func() bool) {
 		f.clock.advance(step)
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// isDisabled tells whether an instance has given an endpoint up.
+func (i *instance) isDisabled(endpoint string) bool {
+	info, err := i.Endpoint(i.t.Context(), sender.AnyTenant, endpoint)
+	if err != nil {
+		i.t.Error(err)
+	}
+	return info.State == sender.StateDisabled
 }
 
 // state waits until an endpoint is in a state at an instance.

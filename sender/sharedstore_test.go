@@ -44,6 +44,7 @@ var errLeft = errors.New("this process is no more")
 type member struct {
 	sender.Store // what is not said otherwise below
 	common       *commonStore
+	settleAfter  time.Duration // how long Settle takes, so that others are first
 
 	// These are guarded by common.mu.
 	killed  bool
@@ -331,6 +332,7 @@ func (m *member) Claim(ctx context.Context, q sender.ClaimQuery) (sender.Claimed
 }
 
 func (m *member) Settle(ctx context.Context, outcomes []sender.Outcome) error {
+	time.Sleep(m.settleAfter)
 	done, err := m.use()
 	if err != nil {
 		return nil // nobody is there to wait for the store
