@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/integration/bench/load"
@@ -146,7 +148,7 @@ func (o *outcome) faults() (list []string) {
 	add(a.Strays, "%d requests arrived that belong to no event of the run")
 	add(a.Forged, "%d signatures are wrong")
 	if len(o.report.Failed) > 0 {
-		list = append(list, fmt.Sprintf("%d events were not accepted: %v", len(o.report.Failed), o.report.Reasons))
+		list = append(list, fmt.Sprintf("%d events were not accepted: %s", len(o.report.Failed), strings.Join(slices.Compact(o.report.Reasons), "; ")))
 	}
 	return list
 }

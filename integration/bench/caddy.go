@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -89,6 +91,10 @@ func (c *caddy) start(ctx context.Context, caddyfile string) error {
 		return err
 	}
 	defer log.Close()
+	before, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
 	c.cmd = c.command(ctx, "run", "--config", config, "--adapter", "caddyfile")
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	if err := c.cmd.Start(); err != nil {
@@ -101,7 +107,7 @@ func (c *caddy) start(ctx context.Context, caddyfile string) error {
 		close(ended)
 	}()
 	for deadline := time.Now().Add(startPatience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if c.serves(ctx) {
+		if c.serves(before) {
 			return nil
 		}
 		select {
@@ -115,9 +121,16 @@ func (c *caddy) start(ctx context.Context, caddyfile string) error {
 	return fmt.Errorf("the Caddy does not serve after %v: %s", startPatience, c.lastLines())
 }
 
-// serves tells whether the site takes connections.
-func (c *caddy) serves(ctx context.Context) bool {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.site)
+// serves tells whether Caddy has said so after that much of its log. It takes
+// connections earlier, when its apps need not all run.
+func (c *caddy) serves(before int64) bool {
+	text, err := os.ReadFile(c.log())
+	return err == nil && bytes.Contains(text[min(before, int64(len(text))):], []byte("serving initial configuration"))
+}
+
+// takesConnections tells whether somebody listens.
+func takesConnections(ctx context.Context, address string) bool {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return false
 	}

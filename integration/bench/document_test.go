@@ -111,3 +111,22 @@ func TestPlots(t *testing.T) {
 		t.Errorf("a growth row has %d pictures", len(list))
 	}
 }
+
+// TestMachineSaysWhatSpoilsFigures checks the warnings.
+func TestMachineSaysWhatSpoilsFigures(t *testing.T) {
+	for _, tt := range []struct {
+		machine Machine
+		want    string
+	}{{Machine{Load: 7}, "7 other processes"}, {Machine{InMemory: true}, "in memory"}} {
+		if got := tt.machine.String(); !strings.Contains(got, tt.want) {
+			t.Errorf("%+v is %s, want %q in it", tt.machine, got, tt.want)
+		}
+	}
+	if got := (Machine{Load: 0.5}).String(); strings.Contains(got, "**") {
+		t.Errorf("a quiet machine warns: %s", got)
+	}
+	m, err := machine(t.Context(), t.TempDir())
+	if err != nil || m.Cores < 1 || m.Kernel == "" || m.MemoryGiB <= 0 || m.SyncWorst < m.SyncMedian || m.SyncMedian <= 0 {
+		t.Errorf("this machine is %+v, %v", m, err)
+	}
+}

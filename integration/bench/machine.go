@@ -27,6 +27,9 @@ type Machine struct {
 	// program may have been given.
 	Commit string `json:"commit,omitempty"`
 
+	// Load is how many processes wanted a processor in the minute before.
+	Load float64 `json:"load"`
+
 	// InMemory tells that the files are in memory, where an fsync costs nothing.
 	InMemory bool `json:"in_memory,omitempty"`
 
@@ -46,6 +49,9 @@ func machine(ctx context.Context, dir string) (Machine, error) {
 	var kilobytes float64
 	if _, err := fmt.Sscanf(fieldOf("/proc/meminfo", "MemTotal"), "%g kB", &kilobytes); err == nil {
 		m.MemoryGiB = kilobytes / (1 << 20)
+	}
+	if _, err := fmt.Sscan(firstLine("/proc/loadavg"), &m.Load); err != nil {
+		return m, fmt.Errorf("/proc/loadavg: %w", err)
 	}
 	if out, err := exec.CommandContext(ctx, "git", "rev-parse", "--short", "HEAD").Output(); err == nil {
 		m.Commit = strings.TrimSpace(string(out))
@@ -89,6 +95,10 @@ func (m Machine) String() string {
 		m.Cores, m.Processor, m.MemoryGiB, m.Kernel, m.Go, m.SyncMedian.Microseconds(), m.SyncWorst.Microseconds(), m.Date.Format(time.RFC3339))
 	if m.Commit != "" {
 		text += ", commit " + m.Commit
+	}
+	// With as much as one other process the figures are its, too.
+	if m.Load > 1 {
+		text += fmt.Sprintf("; **%.0f other processes wanted the processors before, so that figures are worse than the machine's**", m.Load)
 	}
 	if m.InMemory {
 		text += "; **the files are in memory, so that nothing is durable: name a folder on a disk with -dir**"

@@ -122,7 +122,7 @@ func TestFaults(t *testing.T) {
 		{"one lost", func(a *load.Account) { a.Missing, a.Arrived, a.Distinct = 1, 9, 9 }, nil, []string{"1 deliveries of accepted events are missing"}},
 		{"a stray", func(a *load.Account) { a.Arrived++; a.Strays++ }, nil, []string{"1 requests arrived that belong to no event of the run"}},
 		{"a forgery", func(a *load.Account) { a.Forged = 2 }, nil, []string{"2 signatures are wrong"}},
-		{"refused", func(*load.Account) {}, []uint32{7}, []string{"1 events were not accepted: [status 503]"}},
+		{"refused", func(*load.Account) {}, []uint32{7}, []string{"1 events were not accepted: status 503"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

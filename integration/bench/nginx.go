@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,9 +55,8 @@ func (b *bench) startNginx(ctx context.Context) (*nginx, error) {
 		_ = n.cmd.Wait()
 		close(n.ended)
 	}()
-	c := caddy{site: site}
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if c.serves(ctx) && len(n.pids()) > 1 {
+		if takesConnections(ctx, site) && len(n.pids()) == 1+runtime.NumCPU() {
 			return n, nil
 		}
 	}
@@ -65,7 +65,7 @@ func (b *bench) startNginx(ctx context.Context) (*nginx, error) {
 
 func nginxConfig(home, site, upstream string) string {
 	return fmt.Sprintf(`daemon off;
-worker_processes auto;
+worker_processes %[4]d;
 pid %[1]s/pid;
 events { worker_connections 4096; }
 http {
@@ -91,7 +91,7 @@ http {
 		}
 	}
 }
-`, home, site, upstream)
+`, home, site, upstream, runtime.NumCPU())
 }
 
 // pids are the process and its workers.

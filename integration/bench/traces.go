@@ -108,8 +108,13 @@ func sideOf(stack []string) string {
 	return "net/http, serving"
 }
 
-// packageOf is the path of a function's package.
+// packageOf is the path of a function's package. Those that have none in their
+// names are the runtime's, written in assembler.
 func packageOf(name string) string {
+	name, _, _ = strings.Cut(name, "[") // types that it is made for
+	if !strings.Contains(name, ".") {
+		return "runtime"
+	}
 	slash := strings.LastIndexByte(name, '/') + 1
 	path, _, _ := strings.Cut(name[slash:], ".")
 	return name[:slash] + path

@@ -75,3 +75,15 @@ func TestGroupsAddUp(t *testing.T) {
 		t.Errorf("nothing adds up to %v", got)
 	}
 }
+
+func TestPackages(t *testing.T) {
+	for name, want := range map[string]string{
+		"runtime.futex": "runtime", "memeqbody": "runtime", "net/http.(*conn).serve": "net/http",
+		"slices.SortFunc[go.shape.[]net/http.keyValues]": "slices", "modernc.org/sqlite/lib._walFrames": "modernc.org/sqlite/lib",
+		"github.com/caddyserver/caddy/v2.(*Replacer).replace": "github.com/caddyserver/caddy/v2",
+	} {
+		if got := packageOf(name); got != want {
+			t.Errorf("%s is of %s, want %s", name, got, want)
+		}
+	}
+}

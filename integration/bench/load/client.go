@@ -14,7 +14,11 @@ type client struct {
 	deadline time.Time
 	conn     net.Conn
 	in       headReader
+	refusal  string // what the last answer that was no 2xx said
 }
+
+// maxRefusal is how much of a refusal is kept.
+const maxRefusal = 300
 
 // connect makes the connection, unless there is one.
 func (c *client) connect(ctx context.Context) error {
@@ -54,6 +58,10 @@ func (c *client) send(ctx context.Context, request []byte) (status int, err erro
 	}
 	if answer.status < 200 {
 		return 0, fmt.Errorf("%w: status %d", errMalformed, answer.status)
+	}
+	if answer.status >= 300 && !answer.chunked {
+		text, _ := c.in.in.Peek(min(answer.length, maxRefusal)) // what is wrong with it shows below
+		c.refusal = string(text)
 	}
 	if err := c.in.discardBody(); err != nil {
 		return 0, err

@@ -168,7 +168,11 @@ func (r *run) rawSender(m maker) *rawSender {
 }
 
 func (s *rawSender) send(ctx context.Context, m Mark) (int, error) {
-	return s.client.send(ctx, s.maker.request(m))
+	status, err := s.client.send(ctx, s.maker.request(m))
+	if err == nil && status >= 300 {
+		err = fmt.Errorf("status %d: %s", status, s.refusal)
+	}
+	return status, err
 }
 
 // run is a job that is being done.

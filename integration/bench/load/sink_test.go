@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -180,13 +181,16 @@ func TestWaitingIsCounted(t *testing.T) {
 }
 
 func TestRefusalsAreReported(t *testing.T) {
-	refuse := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	refuse := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "come back later")
+	}
 	j := Job{Kind: Publish, Address: serve(t, refuse), Path: "/", Connections: 2, Limit: 3, Batch: 2, Payload: 64, Type: "message.created"}
 	r, err := Do(t.Context(), j)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Sent != 6 || len(r.Failed) != 6 || len(r.Reasons) == 0 || r.Reasons[0] != "status 503" || r.Answers.N != 0 {
+	if r.Sent != 6 || len(r.Failed) != 6 || len(r.Reasons) == 0 || r.Reasons[0] != "status 503: come back later" || r.Answers.N != 0 {
 		t.Errorf("of %d events %v failed because of %q", r.Sent, r.Failed, r.Reasons)
 	}
 	j.Address = "127.0.0.1:1" // nobody listens
