@@ -128,6 +128,34 @@ func TestOrderOfSlowAndFast(t *testing.T) {
 	}
 }
 
+// TestTakeOverOfRetry: an event that is to be retried holds up those behind it
+// also where another instance has made the first attempt.
+func TestTakeOverOfRetry(t *testing.T) {
+	p := newPeer(t, statuses(http.StatusInternalServerError, http.StatusNoContent))
+	c := toPeers(p)
+	c.Endpoints[0].Ordering = "strict"
+	c.Retry = []webhook.Duration{webhook.Duration(time.Minute)}
+	f := newFleet(t, 2, c)
+	f.all[0].publish("first")
+	due := f.all[0].settled("first", "a", 1).Due
+	one := f.holder("lane a")
+	other := f.others(one)[0]
+	other.publish("second")
+	f.agree()
+	f.kill(one)
+	if f.holder("lane a") != other {
+		t.Fatal("the hold of one that is dead was not taken over")
+	}
+	f.agree()
+	time.Sleep(20 * time.Millisecond)
+	p.waitFor(t, 1)
+	f.clock.advanceTo(f.clock.alarm(t, due))
+	other.delivered("a", "first", "second")
+	if got := p.ids(); !slices.Equal(got, []string{"first", "first", "second"}) {
+		t.Errorf("delivered %q", got)
+	}
+}
+
 // TestTakeOverInALump: an instance that hears of nothing but that something has
 // changed takes over at once what another one has left.
 func TestTakeOverInALump(t *testing.T) {

@@ -143,6 +143,19 @@ func (f *fleet) agree() {
 	})
 }
 
+// quiet waits until no attempt of an endpoint is under way at any live instance.
+func (f *fleet) quiet(endpoint string) {
+	f.t.Helper()
+	until(f.t, "attempts have ended", func() bool {
+		for _, i := range f.others(nil) {
+			if _, running := i.Waiting(endpoint); running > 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // eventually advances the time, in steps, until something is the case.
 func (f *fleet) eventually(step time.Duration, what string, done func() bool) {
 	f.t.Helper()

@@ -25,7 +25,7 @@ func (s *Store) newChange(instance int32) *change {
 
 // lookUp has PostgreSQL look up rows by their keys for the rest of a transaction,
 // and not read tables as a whole because it believes them small.
-const lookUp = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
+const lookUp = `SELECT set_config('idle_in_transaction_session_timeout', '10s', true), set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
 
 // byKeys has the rows that the change is about looked up by their keys.
 func (c *change) byKeys() { c.exec(lookUp) }

@@ -3,6 +3,7 @@ package postgresstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -78,8 +79,10 @@ func (s *Store) instance(ctx context.Context) (int32, error) {
 	if number := s.keeper.number(); number != 0 {
 		return number, nil
 	}
-	if err := s.rejoin(ctx); err != nil {
-		return 0, errors.Join(errRejoining, err)
+	if err := s.rejoin(ctx); errors.Is(err, errRejoining) {
+		return 0, err
+	} else if err != nil {
+		return 0, fmt.Errorf("%w: %w", errRejoining, err)
 	}
 	return s.keeper.number(), nil
 }
@@ -101,10 +104,20 @@ func (s *Store) join(ctx context.Context) error {
 	return s.renew(ctx, number)
 }
 
+// joinPatience is how long a call waits for another one that joins anew.
+const joinPatience = 2 * time.Second
+
 // rejoin joins anew after the lease was lost. First it frees what it held
 // before, since its outcomes are taken only for what is recorded.
 func (s *Store) rejoin(ctx context.Context) error {
-	s.keeper.joining.Lock()
+	// Another call may be at it. Calls need not all wait for a server that does not
+	// answer.
+	for until := time.Now().Add(joinPatience); !s.keeper.joining.TryLock(); {
+		if time.Now().After(until) {
+			return errRejoining
+		}
+		time.Sleep(joinPatience / 200)
+	}
 	defer s.keeper.joining.Unlock()
 	if s.keeper.number() != 0 {
 		return nil // another call has just done it

@@ -129,6 +129,15 @@ func (s *Store) prepare(ctx context.Context, pool *pgxpool.Config) (pooled bool,
 	if pooled && pool.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
+	if !pooled { // which would not pass it on
+		// What a connection has locked is free soon after the machine at the other
+		// end is gone.
+		for name, value := range map[string]string{"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"} {
+			if _, set := pool.ConnConfig.RuntimeParams[name]; !set {
+				pool.ConnConfig.RuntimeParams[name] = value
+			}
+		}
+	}
 	return pooled, migrate(ctx, conn, s.schema)
 }
 

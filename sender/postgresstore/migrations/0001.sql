@@ -167,7 +167,8 @@ CREATE TABLE {s}.volume (
 
 -- change begins the transaction of an instance: it is told whether it is still
 -- one, stays one until the transaction has ended, and what it writes is on the
--- disk when it is told so, whatever the server's default is.
+-- disk when it is told so, whatever the server's default is. When its machine is
+-- gone in the middle of it, others need not wait for long.
 CREATE FUNCTION {s}.change(instance integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM FROM {s}.instances WHERE number = instance FOR KEY SHARE;
@@ -177,6 +178,7 @@ BEGIN
 	IF current_setting('synchronous_commit') = 'off' THEN
 		PERFORM set_config('synchronous_commit', 'on', true);
 	END IF;
+	PERFORM set_config('idle_in_transaction_session_timeout', '10s', true);
 END $$;
 
 -- refuse ends a transaction that has found something else than it was told.
