@@ -5,7 +5,13 @@
 // # Durability
 //
 // Every successful PutEvents and Settle is on the disk of the server, whatever
-// its synchronous_commit says by default. Its fsync must be on.
+// its synchronous_commit says by default. Its fsync must be on. A standby that
+// takes over has what was replicated: only with synchronous_standby_names that is
+// everything.
+//
+// When a connection breaks off in the middle of a change, nobody knows whether it
+// was made. The store then gives up all that it holds and joins anew, as after the
+// loss of its lease: what is recorded is the truth.
 //
 // # Layout
 //
@@ -27,7 +33,8 @@
 // # Connections
 //
 // A pool of connections does the work, one more listens for what other instances
-// tell. Poolers such as PgBouncer may be in between, in transaction mode, too:
+// tell. They are few, and no transaction and no lock lasts longer than a call.
+// Poolers such as PgBouncer may be in between, in transaction mode, too:
 // no statement depends on the session before it. Through such a pooler nobody
 // can listen: give a direct [Options.ListenURL], or changes by others are found
 // by looking, every two seconds.

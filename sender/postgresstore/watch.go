@@ -192,8 +192,11 @@ func (s *Store) hearOnce(ctx context.Context) error {
 			s.heard(n.Payload)
 		case !nothing:
 			return err
-		case s.deaf(): // the connection stands, and nothing comes
-			if err := conn.Ping(ctx); err != nil {
+		case s.deaf(): // nothing comes: the connection may be gone
+			asking, cancel := context.WithTimeout(ctx, connectTimeout)
+			err := conn.Ping(asking)
+			cancel()
+			if err != nil {
 				return err
 			}
 		}
