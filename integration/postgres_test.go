@@ -105,6 +105,21 @@ func newPublishers(t *testing.T, sites ...string) *publishers {
 	return p
 }
 
+// tell has a test that fails say what each endpoint got of what was taken in.
+func (p *publishers) tell(customer *arrivals) {
+	p.t.Cleanup(func() {
+		for path, eventType := range sharedPaths {
+			if got := customer.of(path); p.t.Failed() && len(got) > 0 {
+				p.t.Logf("%s: %d taken in, %d came, the last one %+v at %s", path, len(p.of(eventType)), len(got), got[len(got)-1], time.Now())
+			}
+		}
+	})
+}
+
+// sharedPaths are the paths of the endpoints of sharedEndpoints, with the types
+// that they get.
+var sharedPaths = map[string]string{"/shared": "message.created", "/limited": "conversation.created", "/strict": "label.created"}
+
 // start has workers publish events of a type, each one after the other, until
 // end, or until there were so many.
 func (p *publishers) start(eventType string, workers, events int) {
@@ -231,6 +246,7 @@ func TestThreeCaddysShareAPostgres(t *testing.T) {
 	options := sharedEndpoints(customer.URL)
 	caddys, sites := threeCaddys(t, server.Database(t), options)
 	p := newPublishers(t, sites...)
+	p.tell(customer)
 	p.start("conversation.created", 3, limited)
 	p.start("message.created", 6, 1<<30)
 	p.start("label.created", 1, 1<<30)
@@ -249,7 +265,7 @@ func TestThreeCaddysShareAPostgres(t *testing.T) {
 	waitFor(t, "deliveries", enough())
 	p.end()
 	kills := len(caddys)
-	for path, eventType := range map[string]string{"/shared": "message.created", "/limited": "conversation.created", "/strict": "label.created"} {
+	for path, eventType := range sharedPaths {
 		repeats := p.wantAll(customer, path, eventType)
 		t.Logf("%s: %d events, %d repeats after %d kills", path, len(p.of(eventType)), repeats, kills)
 		// Attempts under way, and outcomes on the way to the store.
@@ -331,6 +347,7 @@ func TestPostgresIsAway(t *testing.T) {
 	customer := newArrivals(t)
 	caddys, sites := threeCaddys(t, server.Database(t), sharedEndpoints(customer.URL))
 	p := newPublishers(t, sites...)
+	p.tell(customer)
 	p.start("message.created", 6, 1<<30)
 	p.start("label.created", 1, 1<<30)
 	p.start("conversation.created", 1, 100)
@@ -347,7 +364,7 @@ func TestPostgresIsAway(t *testing.T) {
 	before := len(p.of("message.created"))
 	waitFor(t, "events to be taken in again", func() bool { return len(p.of("message.created")) > before+300 })
 	p.end()
-	for path, eventType := range map[string]string{"/shared": "message.created", "/limited": "conversation.created", "/strict": "label.created"} {
+	for path, eventType := range sharedPaths {
 		repeats := p.wantAll(customer, path, eventType)
 		t.Logf("%s: %d events, %d repeats", path, len(p.of(eventType)), repeats)
 		if most := 2 * 3 * 100; repeats > most {

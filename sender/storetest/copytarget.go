@@ -134,8 +134,8 @@ func wantSame(t *testing.T, h TargetHarness, from modelSource) {
 	// It goes on from there.
 	f.settle(retry(seqs["retried"], "a", 3, at(90)))
 	f.wantStates("retried", "a pending 3/3 90")
-	if new := f.put(event("new", at(100), "a")); new[0] <= from.last {
-		t.Errorf("the next event has number %d, want one after %d", new[0], from.last)
+	if next := f.put(event("new", at(100), "a")); next[0] <= from.last {
+		t.Errorf("the next event has number %d, want one after %d", next[0], from.last)
 	}
 	if err := store.PutDocuments(t.Context(), []*sender.Document{{Kind: "health", ID: "a", Version: 2}}); err != nil {
 		t.Errorf("a document of the version that was copied cannot be changed: %v", err)
