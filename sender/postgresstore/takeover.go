@@ -156,8 +156,12 @@ func (s *Store) takeOverStep(ctx context.Context, conn *pgxpool.Conn, number int
 			if written, err = count(writeLeft, number, mark, next); err != nil {
 				return err
 			}
-			_, err = tx.Exec(ctx, s.in(`UPDATE {s}.retired SET low_water = $2 WHERE number = $1`), number, next+1)
-			return err
+			if next < last {
+				_, err = tx.Exec(ctx, s.in(`UPDATE {s}.retired SET low_water = $2 WHERE number = $1`), number, next+1)
+				return err
+			}
+			// It has stored nothing after it was retired: that others go on
+			// storing events does not make this any longer.
 		}
 		rows, err := tx.Query(ctx, s.in(`DELETE FROM {s}.holds WHERE instance = $1 RETURNING name`), number)
 		if err != nil {
