@@ -202,7 +202,7 @@ func TestMigrateToPostgres(t *testing.T) {
 	customer := newArrivals(t)
 	listen(t, m.strict, customer)
 	waitFor(t, "all that was pending", func() bool { return len(customer.counts("/strict")) == bulk })
-	wantOrder(t, customer.of("/strict"))
+	wantOrder(t, customer.of("/strict"), 0)
 	publish(t, m.site, fmt.Sprintf(`{"event":"label.created","data":{"n":%d}}`, bulk+1))
 	waitFor(t, "a new event", func() bool { return len(customer.counts("/strict")) == bulk+1 })
 	m.c.stop()

