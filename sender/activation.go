@@ -8,6 +8,11 @@ import (
 // then begins anew. Errors wrap [ErrNotFound], or [ErrEndpoint] when the rules
 // do not allow it any more, or are the store's.
 func (s *Sender) Activate(ctx context.Context, tenant, id string) (EndpointInfo, error) {
+	if s.shared != nil { // another instance may just have deactivated it
+		if err := s.followEndpoints(ctx); err != nil {
+			return EndpointInfo{}, err
+		}
+	}
 	t, err := s.targetOf(tenant, id)
 	if err != nil {
 		return EndpointInfo{}, err

@@ -164,8 +164,8 @@ func (s *Sender) deliverAgain(ctx context.Context, deliveries []DeliverySummary)
 
 // CancelDelivery gives up a delivery that is pending or blocked. One that is
 // being attempted just now is given up afterwards, unless it succeeds. Errors
-// wrap [ErrNotFound], or [ErrEnded] when there is nothing to give up, or are
-// the store's.
+// wrap [ErrNotFound], or [ErrEnded] when there is nothing to give up, or
+// [ErrUnderWay] when another instance has it in hand, or are the store's.
 func (s *Sender) CancelDelivery(ctx context.Context, tenant, id string) error {
 	// A delivery may go from the lane to the store, and back, meanwhile.
 	for range 3 {

@@ -126,10 +126,7 @@ func (s *Sender) info(t *target, pending int64) EndpointInfo {
 			}
 		}
 	}
-	s.mu.Lock()
-	l := s.lanes[t.id]
-	s.mu.Unlock()
-	if l != nil {
+	if l := s.existingLane(t.id); l != nil {
 		l.describe(&i, now)
 	}
 	i.State = cmp.Or(i.State, StateActive)
@@ -212,10 +209,7 @@ func (s *Sender) keep(ctx context.Context, m *managedEndpoint) (EndpointInfo, er
 // retarget has a lane deliver as its endpoint says now, and takes up what was
 // blocked.
 func (s *Sender) retarget(id string, t *target, changed bool) {
-	s.mu.Lock()
-	l := s.lanes[id]
-	s.mu.Unlock()
-	if l != nil {
+	if l := s.existingLane(id); l != nil {
 		l.retarget(t, changed)
 	}
 	if changed {
@@ -225,7 +219,8 @@ func (s *Sender) retarget(id string, t *target, changed bool) {
 
 // UpdateEndpoint changes an endpoint, for the next event and the next attempt.
 // The function gets a copy of its settings, without the secrets, to change;
-// what it does to ID, Tenant and Secrets is passed over. Errors wrap
+// what it does to ID, Tenant and Secrets is passed over. On a [SharedStore] it may
+// be called again, when another instance has changed them meanwhile. Errors wrap
 // [ErrNotFound], [ErrReadOnly] or [ErrEndpoint], are what change returns, or
 // are the store's; then nothing has changed.
 func (s *Sender) UpdateEndpoint(ctx context.Context, tenant, id string, change func(*Endpoint) error) (EndpointInfo, error) {
@@ -248,22 +243,39 @@ func (s *Sender) change(ctx context.Context, tenant, id string, change func(*man
 	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	for tries := 1; ; tries++ {
+		m, err := s.toChange(tenant, id)
+		if err != nil {
+			return EndpointInfo{}, err
+		}
+		if err := change(m); err != nil {
+			return EndpointInfo{}, err
+		}
+		m.UpdatedAt = s.clock.Now()
+		m.Secrets = dropEnded(m.Secrets, m.UpdatedAt)
+		info, err := s.keep(ctx, m)
+		if err != nil && s.changeAgain(ctx, tries, err) {
+			continue
+		}
+		info.Pending = pending[id]
+		return info, err
+	}
+}
+
+// toChange returns a copy of an endpoint that was made at run time, to be
+// changed. The caller holds s.changing.
+func (s *Sender) toChange(tenant, id string) (*managedEndpoint, error) {
 	if _, err := s.targetOf(tenant, id); err != nil {
-		return EndpointInfo{}, err
+		return nil, err
 	}
 	m := s.managed[id]
 	if m == nil {
-		return EndpointInfo{}, fmt.Errorf("endpoint %s: %w", id, ErrReadOnly)
+		return nil, fmt.Errorf("endpoint %s: %w", id, ErrReadOnly)
 	}
-	m = m.clone()
-	if err := change(m); err != nil {
-		return EndpointInfo{}, err
+	if u, is := s.unreadable[id]; is {
+		return nil, fmt.Errorf("endpoint %s was changed by another instance: %w", id, u.err)
 	}
-	m.UpdatedAt = s.clock.Now()
-	m.Secrets = dropEnded(m.Secrets, m.UpdatedAt)
-	info, err := s.keep(ctx, m)
-	info.Pending = pending[id]
-	return info, err
+	return m.clone(), nil
 }
 
 // DeleteEndpoint deletes an endpoint and cancels the deliveries that it has
@@ -272,17 +284,18 @@ func (s *Sender) change(ctx context.Context, tenant, id string, change func(*man
 func (s *Sender) DeleteEndpoint(ctx context.Context, tenant, id string) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	if _, err := s.targetOf(tenant, id); err != nil {
-		return err
-	}
-	m := s.managed[id]
-	if m == nil {
-		return fmt.Errorf("endpoint %s: %w", id, ErrReadOnly)
-	}
-	m = m.clone()
-	m.Deleted = true
-	if err := s.saveEndpoint(ctx, m); err != nil {
-		return err
+	for tries := 1; ; tries++ {
+		m, err := s.toChange(tenant, id)
+		if err != nil {
+			return err
+		}
+		m.Deleted = true
+		if err = s.saveEndpoint(ctx, m); err == nil {
+			break
+		}
+		if !s.changeAgain(ctx, tries, err) {
+			return err
+		}
 	}
 	delete(s.managed, id)
 	s.directory.remove(id)

@@ -57,3 +57,11 @@ func (s *Sender) TrustRoots(pool *x509.CertPool) {
 
 // Tell tells the followers of a delivery.
 func (s *Sender) Tell(d *Delivery) { s.followers.tell(d, Pending, d.Due, nil) }
+
+// Unread tells whether there are changes of other instances to be seen to. While
+// they are being seen to they count no more.
+func (s *Sender) Unread() bool {
+	s.shared.changes.mu.Lock()
+	defer s.shared.changes.mu.Unlock()
+	return len(s.shared.changes.set) > 0
+}

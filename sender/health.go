@@ -29,6 +29,10 @@ type health struct {
 	LastFailureAt time.Time `json:"last_failure_at,omitzero"`
 	FailingSince  time.Time `json:"failing_since,omitzero"`
 
+	// BegunAt is when a person had the endpoint begin anew. It is kept where
+	// several instances must do so.
+	BegunAt time.Time `json:"begun_at,omitzero"`
+
 	// Settings tell which settings of an endpoint in the configuration it was
 	// given up with: with others it begins anew.
 	Settings string `json:"settings,omitempty"`
@@ -111,6 +115,9 @@ func (l *lane) enable() {
 		l.s.notices.add(Notice{Kind: NoticeEndpointEnabled, At: l.s.clock.Now(), EndpointID: l.id, Tenant: l.tenant()})
 	}
 	l.beginAnew()
+	if l.part != nil {
+		l.health.BegunAt = l.s.clock.Now()
+	}
 	l.s.unhealthy.add(l)
 	l.pump()
 }
@@ -118,6 +125,12 @@ func (l *lane) enable() {
 // beginAnew forgets the failures. The caller holds l.mu.
 func (l *lane) beginAnew() {
 	l.health.Disabled, l.health.FailingSince = "", time.Time{}
+	l.trust()
+	l.forgive()
+}
+
+// forgive ends the lane's pauses. The caller holds l.mu.
+func (l *lane) forgive() {
 	l.breaker = breaker{}
 	l.rest = time.Time{}
 }
@@ -155,7 +168,11 @@ func (s *Sender) loadHealth(ctx context.Context) error {
 		if h.Settings != "" && h.Settings != t.fingerprint() {
 			h = health{}
 		}
-		s.lane(d.ID).health = h
+		l := s.lane(d.ID)
+		l.health = h
+		if l.part != nil {
+			l.part.kept, l.part.version = h, d.Version
+		}
 	}
 	return nil
 }
@@ -183,6 +200,15 @@ func (s *Sender) saveHealth(ctx context.Context) error {
 	defer s.savingHealth.Unlock()
 	lanes := s.unhealthy.take()
 	if len(lanes) == 0 {
+		return nil
+	}
+	if s.shared != nil {
+		if err := s.saveShared(ctx, lanes); err != nil {
+			for l := range lanes {
+				s.unhealthy.add(l)
+			}
+			return err
+		}
 		return nil
 	}
 	documents := make([]*Document, 0, len(lanes))
@@ -214,6 +240,10 @@ func (s *Sender) saveHealth(ctx context.Context) error {
 func (l *lane) healthNow() (h health, exists bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.healthLocked()
+}
+
+func (l *lane) healthLocked() (h health, exists bool) {
 	if l.target == nil {
 		return h, false
 	}

@@ -47,12 +47,17 @@ type lane struct {
 	breaker breaker
 	rest    time.Time // the endpoint asked to be left alone until then
 
+	part *part // on a store that is shared; nil: on another
+
 	alarm     func() // stops the timer
 	alarmTime time.Time
 }
 
 func newLane(s *Sender, id string, t *target, active bool) *lane {
 	l := &lane{s: s, id: id, active: active, underway: make(map[int64]bool)}
+	if s.shared != nil {
+		l.part = new(part)
+	}
 	l.setTarget(t)
 	return l
 }
@@ -110,10 +115,13 @@ func (l *lane) note(kind int, due time.Time) {
 
 // offer takes a new delivery, from memory when there is room and nothing older
 // waits in the store.
-func (l *lane) offer(d *Delivery) {
+//
+// The delivery is held under a lease; when that is lost, it is in the hands of
+// others.
+func (l *lane) offer(d *Delivery, lease int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.keeps(d) {
+	if l.keeps(d) && lease == l.s.lease() {
 		l.enqueue(first, d, false)
 		l.pump()
 		return
@@ -122,14 +130,18 @@ func (l *lane) offer(d *Delivery) {
 }
 
 func (l *lane) keeps(d *Delivery) bool {
-	if !l.open() || l.resting() {
+	if !l.open() || l.resting() || l.part != nil && l.target.strict {
 		return false
 	}
 	return l.stored[first].IsZero() && l.leaving[first] == 0 && l.room(first, d.memorySize())
 }
 
-// open tells that there is somewhere to deliver to, and that it is to be done.
-func (l *lane) open() bool {
+// open tells that there is somewhere to deliver to, and that it is to be done
+// here.
+func (l *lane) open() bool { return l.ready() && l.ours() }
+
+// ready tells that there is somewhere to deliver to, and that it is to be done.
+func (l *lane) ready() bool {
 	return l.active && l.target != nil && l.target.active && l.health.Disabled == ""
 }
 
@@ -200,13 +212,19 @@ func (l *lane) pump() {
 // take gives out the next delivery that may be attempted now; nil when there
 // is none, and then the lane will be pumped when there may be.
 func (l *lane) take() (kind int, _ *Delivery) {
-	if !l.open() {
+	if l.part != nil {
+		l.seeToHold()
+	}
+	if !l.ready() {
 		return 0, nil
 	}
 	now := l.s.clock.Now()
 	if l.resting() {
 		l.unload()
 		l.setAlarm(later(l.rest, l.breaker.until))
+		return 0, nil
+	}
+	if !l.ours() {
 		return 0, nil
 	}
 	var wake time.Time
@@ -230,12 +248,19 @@ func (l *lane) take() (kind int, _ *Delivery) {
 // earlier of wake and when the next one is.
 func (l *lane) refill(now, wake time.Time) time.Time {
 	for kind := range nKinds {
-		switch due := l.stored[kind]; {
+		due := l.stored[kind]
+		if l.part != nil && l.part.free[kind] {
+			due = now
+		}
+		switch {
 		case due.IsZero() || l.claiming[kind]:
 		case due.After(now):
 			wake = earlier(wake, due)
 		case l.low(kind):
 			l.claiming[kind] = true
+			if l.part != nil {
+				l.part.free[kind] = false
+			}
 			l.s.running.Add(1)
 			go l.claim(kind)
 		}
@@ -248,7 +273,7 @@ func (l *lane) refill(now, wake time.Time) time.Time {
 // one does not need are the other's. Where it is not the slots that are short,
 // but the rate, the turns are shared out in the same way.
 func (l *lane) next() (kind int, ok bool) {
-	limit := l.target.concurrency
+	limit := l.slots()
 	if l.breaker.probing() {
 		limit = 1
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/webhook"
@@ -172,6 +171,11 @@ func (s *Sender) saveEndpoint(ctx context.Context, m *managedEndpoint) error {
 func (s *Sender) clearAway(ctx context.Context, backlog []Backlog) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	if s.shared != nil { // another instance may just have made some of them
+		if err := s.readEndpoints(ctx); err != nil {
+			return err
+		}
+	}
 	for _, id := range s.deleted {
 		if err := s.cancelAll(ctx, id); err != nil {
 			return err
@@ -179,7 +183,7 @@ func (s *Sender) clearAway(ctx context.Context, backlog []Backlog) error {
 	}
 	s.deleted = nil
 	for _, b := range backlog {
-		if strings.HasPrefix(b.EndpointID, managedPrefix) && s.managed[b.EndpointID] == nil {
+		if _, closed := s.unreadable[b.EndpointID]; s.isStray(b.EndpointID) && !closed {
 			if err := s.cancelAll(ctx, b.EndpointID); err != nil {
 				return err
 			}
@@ -194,26 +198,36 @@ func (s *Sender) clearAway(ctx context.Context, backlog []Backlog) error {
 // reseal seals what is sealed with an older key, or not at all, with the
 // newest key. The caller holds s.changing.
 func (s *Sender) reseal(ctx context.Context) {
+	err := s.resealAll(ctx)
+	for tries := 1; err != nil && s.changeAgain(ctx, tries, err); tries++ {
+		err = s.resealAll(ctx)
+	}
+	if err != nil {
+		s.log.Error("sealing the endpoints failed; it is tried again at the next start", "error", err)
+		return
+	}
+	s.resealing = false
+}
+
+func (s *Sender) resealAll(ctx context.Context) error {
 	const step = 256
 	for batch := range slices.Chunk(s.managedInOrder(), step) {
 		documents := make([]*Document, len(batch))
 		for i, m := range batch {
 			d, err := s.sealDocument(endpointKind, m.ID, m.version, m)
 			if err != nil {
-				s.log.Error("sealing the endpoints failed; it is tried again at the next start", "error", err)
-				return
+				return err
 			}
 			documents[i] = d
 		}
 		if err := s.store.PutDocuments(ctx, documents); err != nil {
-			s.log.Error("sealing the endpoints failed; it is tried again at the next start", "error", err)
-			return
+			return err
 		}
 		for i, m := range batch {
 			m.version = documents[i].Version
 		}
 	}
-	s.resealing = false
+	return nil
 }
 
 // managedInOrder are the endpoints made at run time in the order that they were

@@ -48,10 +48,7 @@ func (s *Sender) Overview(ctx context.Context) (Overview, error) {
 		e := &page.Endpoints[i]
 		o.Endpoints[e.State]++
 		o.Pending += e.Pending
-		s.mu.Lock()
-		l := s.lanes[e.ID]
-		s.mu.Unlock()
-		if l != nil && e.Pending > 0 {
+		if l := s.existingLane(e.ID); l != nil && e.Pending > 0 {
 			o.Oldest = max(o.Oldest, l.lag(now))
 		}
 	}

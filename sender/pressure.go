@@ -68,6 +68,10 @@ func (s *Sender) shrink(ctx context.Context) error {
 			s.pressure.oversize.Store(false)
 			return nil
 		}
+		if mine, err := s.holds(ctx, upkeepHold); err != nil || !mine {
+			s.pressure.oversize.Store(size > c.maxSize)
+			return err
+		}
 		n, err := s.store.Purge(ctx, PurgeQuery{Before: s.clock.Now(), Limit: step})
 		if err != nil {
 			return fmt.Errorf("deleting events before their time: %w", err)

@@ -132,6 +132,9 @@ func (s *Sender) enqueue(ctx context.Context, request *putRequest) error {
 	}
 	select {
 	case err := <-request.done:
+		if err == nil && s.shared != nil {
+			s.putInOrder(ctx, request)
+		}
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("publishing: %w", context.Cause(ctx))

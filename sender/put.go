@@ -88,7 +88,7 @@ func (s *Sender) putLoop() {
 		for _, r := range batch {
 			publications = append(publications, &r.publication)
 		}
-		began := s.clock.Now()
+		began, lease := s.clock.Now(), s.lease()
 		err := s.store.PutEvents(context.Background(), publications)
 		if err == nil {
 			s.metrics.committed(commitPut, len(batch), s.clock.Now().Sub(began))
@@ -99,7 +99,7 @@ func (s *Sender) putLoop() {
 				continue
 			}
 			if r.publication.Err == nil {
-				s.dispatch(r.publication.Events)
+				s.dispatch(r.publication.Events, lease)
 			}
 			r.done <- r.publication.Err
 		}
@@ -109,8 +109,8 @@ func (s *Sender) putLoop() {
 }
 
 // dispatch hands stored events to the lanes of their endpoints, straight from
-// memory.
-func (s *Sender) dispatch(events []PutEvent) {
+// memory. They are held under a lease.
+func (s *Sender) dispatch(events []PutEvent, lease int64) {
 	for i := range events {
 		e := &events[i]
 		if e.Duplicate {
@@ -119,7 +119,7 @@ func (s *Sender) dispatch(events []PutEvent) {
 		for _, id := range e.EndpointIDs {
 			d := &Delivery{Event: e.Event, Seq: e.Seq, StoredAt: e.StoredAt, EndpointID: id, Status: Pending, Due: e.StoredAt}
 			s.followers.tell(d, Pending, d.Due, nil)
-			s.lane(id).offer(d)
+			s.lane(id).offer(d, lease)
 		}
 	}
 }

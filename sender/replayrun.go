@@ -21,13 +21,16 @@ const (
 // s.replays.mu.
 func (s *Sender) runReplay(j *replayJob) {
 	j.running = true
+	id := j.ID
 	s.workers.Go(func() {
-		for {
-			goesOn, wait := s.stepReplay(s.background, j)
-			if !goesOn || !s.sleep(wait) {
-				break
+		s.holdReplay(s.background, id, func(holds func() bool) {
+			for holds() {
+				goesOn, wait := s.stepReplay(s.background, j)
+				if !goesOn || !s.sleep(wait) {
+					break
+				}
 			}
-		}
+		})
 		s.replays.mu.Lock()
 		j.running = false
 		s.replays.mu.Unlock()
@@ -38,8 +41,9 @@ func (s *Sender) runReplay(j *replayJob) {
 // are more, and how long to wait before.
 func (s *Sender) stepReplay(ctx context.Context, j *replayJob) (goesOn bool, wait time.Duration) {
 	s.replays.mu.Lock()
-	now := *j // only its goroutine changes the rest
+	before := *j // only its goroutine changes the rest
 	s.replays.mu.Unlock()
+	now := before
 	if now.State != ReplayRunning {
 		return false, 0
 	}
@@ -59,11 +63,16 @@ func (s *Sender) stepReplay(ctx context.Context, j *replayJob) (goesOn bool, wai
 	}
 	s.replays.mu.Lock()
 	defer s.replays.mu.Unlock()
-	if j.State == ReplayCancelled {
-		now.State, now.FinishedAt = j.State, j.FinishedAt
+	err = s.saveReplayStep(ctx, j, &now)
+	if errors.Is(err, ErrStale) {
+		err = s.readReplaysLocked(ctx)
+		if err == nil && j.Cursor == before.Cursor && j.Counted == before.Counted {
+			err = s.saveReplayStep(ctx, j, &now) // another instance has cancelled it
+		} else if err == nil {
+			return s.replays.byID[j.ID] == j, 0 // another instance has got further with it
+		}
 	}
-	now.running = true
-	if err := s.saveReplay(ctx, &now); err != nil {
+	if err != nil {
 		// What was handed over is handed over again. That does no harm while it
 		// is under way, and with fresh IDs; what has been delivered meanwhile is
 		// delivered once more, as a replay of delivered events asks for.
@@ -72,6 +81,16 @@ func (s *Sender) stepReplay(ctx context.Context, j *replayJob) (goesOn bool, wai
 	}
 	*j = now
 	return now.State == ReplayRunning, time.Duration(float64(n) / rate * float64(time.Second))
+}
+
+// saveReplayStep stores how far a replay has got now, in place of what is known
+// of it. The caller holds s.replays.mu.
+func (s *Sender) saveReplayStep(ctx context.Context, known, now *replayJob) error {
+	if known.State == ReplayCancelled {
+		now.State, now.FinishedAt = known.State, known.FinishedAt
+	}
+	now.running, now.version = true, known.version
+	return s.saveReplay(ctx, now)
 }
 
 // advanceReplay counts a replay that was not counted yet, or else hands over up

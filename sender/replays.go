@@ -36,7 +36,8 @@ type replayJob struct {
 	Cursor  string `json:"cursor,omitempty"` // everything before it is done
 	Counted bool   `json:"counted,omitempty"`
 
-	running bool // a goroutine sees to it
+	running bool  // a goroutine sees to it
+	version int64 // of the document
 }
 
 // StartReplay begins to deliver again what a tenant's request selects among the
@@ -227,43 +228,77 @@ func (s *Sender) CancelReplay(ctx context.Context, tenant, id string) (Replay, e
 	if err != nil {
 		return Replay{}, err
 	}
-	if j.State != ReplayRunning {
-		return j.Replay, nil
+	for tries := 1; ; tries++ {
+		if j.State != ReplayRunning {
+			return j.Replay, nil
+		}
+		cancelled := *j
+		cancelled.State, cancelled.FinishedAt = ReplayCancelled, s.clock.Now()
+		err := s.saveReplay(ctx, &cancelled)
+		if err == nil {
+			j.State, j.FinishedAt, j.version = cancelled.State, cancelled.FinishedAt, cancelled.version
+			return j.Replay, nil
+		}
+		// The instance that runs it has got further meanwhile.
+		if !errors.Is(err, ErrStale) || tries >= staleTries {
+			return Replay{}, err
+		}
+		if err := s.readReplaysLocked(ctx); err != nil {
+			return Replay{}, err
+		}
 	}
-	cancelled := *j
-	cancelled.State, cancelled.FinishedAt = ReplayCancelled, s.clock.Now()
-	if err := s.saveReplay(ctx, &cancelled); err != nil {
-		return Replay{}, err
-	}
-	j.State, j.FinishedAt = cancelled.State, cancelled.FinishedAt
-	return j.Replay, nil
 }
 
-// saveReplay stores a replay.
+// saveReplay stores a replay and counts up its version.
 func (s *Sender) saveReplay(ctx context.Context, j *replayJob) error {
 	data, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("writing a replay: %w", err)
 	}
-	if err := s.store.PutDocuments(ctx, []*Document{{Kind: replayKind, ID: j.ID, Version: AnyVersion, Data: data}}); err != nil {
+	d := &Document{Kind: replayKind, ID: j.ID, Version: j.version, Data: data}
+	if err := s.store.PutDocuments(ctx, []*Document{d}); err != nil {
 		return fmt.Errorf("storing a replay: %w", err)
 	}
+	j.version = d.Version
 	return nil
 }
 
-// loadReplays reads the replays that an earlier process has left.
-func (s *Sender) loadReplays(ctx context.Context) error {
-	s.replays.byID = make(map[string]*replayJob)
+// readReplays reads the replays that an earlier process has left, or that other
+// instances see to.
+func (s *Sender) readReplays(ctx context.Context) error {
+	s.replays.mu.Lock()
+	defer s.replays.mu.Unlock()
+	return s.readReplaysLocked(ctx)
+}
+
+// readReplaysLocked is readReplays for a caller that holds s.replays.mu.
+func (s *Sender) readReplaysLocked(ctx context.Context) error {
 	documents, err := s.store.Documents(ctx, replayKind)
 	if err != nil {
 		return fmt.Errorf("reading the replays: %w", err)
 	}
+	there := make(map[string]bool, len(documents))
 	for _, d := range documents {
-		j := new(replayJob)
-		if err := json.Unmarshal(d.Data, j); err != nil {
+		there[d.ID] = true
+		known := s.replays.byID[d.ID]
+		if known != nil && known.version == d.Version {
+			continue
+		}
+		j := replayJob{version: d.Version}
+		if err := json.Unmarshal(d.Data, &j); err != nil {
 			return fmt.Errorf("replay %s: what is stored of it cannot be read: %w", d.ID, err)
 		}
-		s.replays.byID[d.ID] = j
+		if known == nil {
+			known = new(replayJob)
+			s.replays.byID[d.ID] = known
+		}
+		j.running = known.running
+		*known = j
+	}
+	for id := range s.replays.byID {
+		if !there[id] {
+			delete(s.replays.byID, id)
+		}
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ func (l *lane) delete() {
 	l.setTarget(nil)
 	l.setAlarm(time.Time{})
 	l.unload()
+	l.pump()
 }
 
 func (l *lane) setTarget(t *target) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -39,6 +40,7 @@ type Options struct {
 // safe for concurrent use.
 type Sender struct {
 	store  Store
+	shared *shared // nil: the store is this sender's alone
 	log    *slog.Logger
 	clock  Clock
 	random io.Reader
@@ -63,6 +65,8 @@ type Sender struct {
 	managed   map[string]*managedEndpoint
 	deleted   []string // endpoints that are no more, and have deliveries left
 	resealing bool     // some are not sealed as they should be
+
+	unreadable map[string]unreadable // endpoints that others have stored; guarded by changing
 
 	replays replays
 
@@ -96,20 +100,29 @@ var settleGrace = 10 * time.Second
 // events at once, and delivers after [Sender.Start]. Errors wrap [ErrConfig],
 // or [ErrSealed] when an endpoint in the store cannot be opened with the
 // configured keys, or are the store's.
+//
+// On a [SharedStore] it shares the work with the senders of other instances,
+// which should have the same configuration. An endpoint that has an order, a
+// rate, or a concurrency of less than there are instances is delivered to by one
+// of them at a time; of the others, each has its share of the concurrency, and
+// a breaker of its own.
 func New(cfg Config, store Store, o Options) (*Sender, error) {
 	first, err := compile(&cfg)
 	if err != nil {
 		return nil, err
 	}
 	s := &Sender{
-		store:     store,
-		log:       o.Logger,
-		clock:     o.Clock,
-		random:    o.Random,
-		claims:    make(chan struct{}, maxClaims),
-		directory: newDirectory(),
-		managed:   make(map[string]*managedEndpoint),
-		lanes:     make(map[string]*lane),
+		store:      store,
+		shared:     newShared(store),
+		log:        o.Logger,
+		clock:      o.Clock,
+		random:     o.Random,
+		claims:     make(chan struct{}, maxClaims),
+		directory:  newDirectory(),
+		managed:    make(map[string]*managedEndpoint),
+		unreadable: make(map[string]unreadable),
+		replays:    replays{byID: make(map[string]*replayJob)},
+		lanes:      make(map[string]*lane),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -139,6 +152,11 @@ func New(cfg Config, store Store, o Options) (*Sender, error) {
 	s.workers.Go(s.settleLoop)
 	s.workers.Go(s.upkeepLoop)
 	s.workers.Go(s.healthLoop)
+	if s.shared != nil {
+		s.workers.Go(s.watchLoop)
+		s.workers.Go(s.changesLoop)
+		s.workers.Go(s.pollLoop)
+	}
 	if o.Notify != nil {
 		s.workers.Go(s.noticeLoop)
 	}
@@ -159,7 +177,7 @@ func (s *Sender) load(c *snapshot) error {
 	if err := s.loadHealth(ctx); err != nil {
 		return err
 	}
-	if err := s.loadReplays(ctx); err != nil {
+	if err := s.readReplays(ctx); err != nil {
 		return err
 	}
 	return s.measure(ctx)
@@ -261,6 +279,9 @@ func (s *Sender) Apply(cfg Config) error {
 	if s.resealing {
 		s.reseal(s.background)
 	}
+	if s.shared != nil {
+		s.readUnreadable()
+	}
 	return nil
 }
 
@@ -336,10 +357,7 @@ func (s *Sender) Stop(ctx context.Context) error {
 
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
-	s.mu.Lock()
-	startedAgain := s.delivering
-	s.mu.Unlock()
-	if startedAgain {
+	if s.isDelivering() { // started again
 		return nil
 	}
 	s.running.Wait()
@@ -352,6 +370,7 @@ func (s *Sender) Stop(ctx context.Context) error {
 	if err := s.settling.flush(flush); err != nil {
 		return fmt.Errorf("the last deliveries could not be recorded and will be made again: %w", err)
 	}
+	s.releaseLanes(flush)
 	return s.saveHealth(flush)
 }
 
@@ -371,8 +390,30 @@ func (s *Sender) Close() error {
 		s.closeErr = s.Stop(ctx)
 		s.stopBackground()
 		s.workers.Wait()
+		s.releaseUpkeep()
 	})
 	return s.closeErr
+}
+
+// allLanes are the lanes of all endpoints that have had something to do.
+func (s *Sender) allLanes() []*lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.lanes))
+}
+
+// isDelivering tells whether the sender was started.
+func (s *Sender) isDelivering() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.delivering
+}
+
+// existingLane returns the lane of an endpoint; nil when there is none yet.
+func (s *Sender) existingLane(id string) *lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lanes[id]
 }
 
 // lane returns the lane of an endpoint, making it when there is none.

@@ -40,7 +40,7 @@ func (s *Sender) upkeepLoop() {
 		}
 		if err == nil && now.Sub(lastPurge) >= purgeEvery {
 			lastPurge = now
-			err = s.purge(now)
+			err = s.purgeIfMine(now)
 		}
 		if err != nil && s.background.Err() == nil {
 			s.log.Warn("the upkeep of the store failed; it is tried again", "error", err)
@@ -59,15 +59,17 @@ func (s *Sender) upkeepEvery() time.Duration {
 // recordWaiting gives a row to the deliveries that have waited in memory since
 // before the time given.
 func (s *Sender) recordWaiting(before time.Time) {
-	s.mu.Lock()
-	lanes := make([]*lane, 0, len(s.lanes))
-	for _, l := range s.lanes {
-		lanes = append(lanes, l)
-	}
-	s.mu.Unlock()
-	for _, l := range lanes {
+	for _, l := range s.allLanes() {
 		l.recordWaiting(before)
 	}
+}
+
+// purgeIfMine purges, unless another instance does.
+func (s *Sender) purgeIfMine(now time.Time) error {
+	if mine, err := s.holds(s.background, upkeepHold); err != nil || !mine {
+		return err
+	}
+	return s.purge(now)
 }
 
 // purge deletes what is older than the retention, in steps small enough not to

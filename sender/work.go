@@ -131,14 +131,15 @@ func (l *lane) judged(r *result) {
 	switch r.attempt.Verdict {
 	case VerdictSucceeded:
 		l.breaker.succeeded()
-		if l.health.succeeded(now) {
+		l.trust()
+		if l.health.succeeded(now) || l.tellsOthers(now) {
 			l.s.unhealthy.add(l)
 		}
 	case VerdictGone:
 		l.health.failed(now)
 		l.disable("it answered 410 Gone")
 	case VerdictRetry:
-		if l.health.failed(now) {
+		if l.health.failed(now) || l.asksOthers(now) {
 			l.s.unhealthy.add(l)
 		}
 		if r.retryAfter > 0 {
@@ -149,7 +150,12 @@ func (l *lane) judged(r *result) {
 				"failures", l.breaker.failures, "pause", l.breaker.pause, "error", r.attempt.Error)
 		}
 		if after := l.s.current.Load().disableAfter; l.health.hopeless(now, after) {
-			l.disable(fmt.Sprintf("it has had no success for %s: %s", webhook.Duration(after), r.attempt.Error))
+			reason := fmt.Sprintf("it has had no success for %s: %s", webhook.Duration(after), r.attempt.Error)
+			if l.part != nil {
+				l.doubt(now, reason)
+			} else {
+				l.disable(reason)
+			}
 		}
 	}
 }
@@ -192,6 +198,7 @@ func (l *lane) log(d *Delivery, o *Outcome) {
 // claim takes due deliveries out of the store into the lane's queue.
 func (l *lane) claim(kind int) {
 	defer l.s.running.Done()
+	lease := l.s.lease()
 	claimed, err := l.claimFromStore(kind)
 
 	l.mu.Lock()
@@ -209,7 +216,7 @@ func (l *lane) claim(kind int) {
 	for _, d := range claimed.Deliveries {
 		l.enqueue(kind, d, true)
 	}
-	if !l.open() {
+	if !l.open() || lease != l.s.lease() {
 		l.unload()
 		return
 	}
