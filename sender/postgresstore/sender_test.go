@@ -63,10 +63,10 @@ func sites(all, ordered string) sender.Config {
 	}
 }
 
-// publishFunc publishes an event somewhere.
-type publishFunc func(id, kind string) error
+// publisher publishes an event somewhere.
+type publisher func(id, kind string) error
 
-func publishAt(s *sender.Sender) publishFunc {
+func publishAt(s *sender.Sender) publisher {
 	return func(id, kind string) error {
 		_, err := s.Publish(background, webhook.Event{ID: id, Type: kind, Data: []byte(`{"name":"` + id + `"}`)})
 		return err
@@ -216,7 +216,7 @@ func TestSenders(t *testing.T) {
 	a := startProcess(t, o, c)
 	b, store := startSender(t, o, c)
 	d, _ := startSender(t, o, c)
-	at := []publishFunc{a.publish, publishAt(b), publishAt(d)}
+	at := []publisher{a.publish, publishAt(b), publishAt(d)}
 
 	var publishing sync.WaitGroup
 	var again sync.Map
