@@ -33,6 +33,9 @@ const (
 	kindOutbox    = 'o' // told by the function publish
 )
 
+// toldKinds are those that instances tell each other.
+const toldKinds = "abdhipo"
+
 // message is what an instance tells the others.
 type message struct {
 	kind             byte
@@ -47,7 +50,7 @@ func (m message) note(instance int32) string {
 // parseNote reads a note. It reports false when it is none.
 func parseNote(note string) (instance int32, m message, ok bool) {
 	parts := strings.SplitN(note, " ", 4)
-	if len(parts) != 4 || len(parts[1]) != 1 {
+	if len(parts) != 4 || len(parts[1]) != 1 || !strings.Contains(toldKinds, parts[1]) {
 		return 0, m, false
 	}
 	n, err := strconv.ParseInt(parts[0], 10, 32)
