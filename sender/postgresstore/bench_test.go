@@ -25,16 +25,27 @@ import (
 type usage struct {
 	client, server time.Duration
 	at             time.Time
+
+	// After it was measured, which takes some itself.
+	clientAfter time.Duration
+	atAfter     time.Time
+}
+
+// processorTime is what the process has used of it so far.
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(own.Utime.Nano() + own.Stime.Nano())
 }
 
 // measure reads how much was used so far. Processes of the server that have
 // ended count for the one that started them.
 func measure(b *testing.B, server *postgrestest.Server) usage {
 	b.Helper()
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
-		b.Fatal(err)
-	}
+	u := usage{client: processorTime(b), at: time.Now()}
 	pid, err := server.PID()
 	if err != nil {
 		b.Fatal(err)
@@ -62,15 +73,17 @@ func measure(b *testing.B, server *postgrestest.Server) usage {
 			}
 		}
 	}
-	return usage{time.Duration(own.Utime.Nano() + own.Stime.Nano()), time.Duration(ticks) * 10 * time.Millisecond, time.Now()}
+	u.server = time.Duration(ticks) * 10 * time.Millisecond
+	u.clientAfter, u.atAfter = processorTime(b), time.Now()
+	return u
 }
 
 // add adds what was used since.
 func (u *usage) add(b *testing.B, server *postgrestest.Server, since usage) {
 	now := measure(b, server)
-	u.client += now.client - since.client
+	u.client += now.client - since.clientAfter
 	u.server += now.server - since.server
-	u.at = u.at.Add(now.at.Sub(since.at))
+	u.at = u.at.Add(now.at.Sub(since.atAfter))
 }
 
 // report reports events per second, and the processor time of each.
