@@ -107,7 +107,9 @@ var settleGrace = 10 * time.Second
 // which should have the same configuration. An endpoint that has an order, a
 // rate, or a concurrency of less than there are instances is delivered to by one
 // of them at a time; of the others, each has its share of the concurrency, and
-// a breaker of its own.
+// a breaker of its own. Order is that in which publications were answered, as far
+// as the machines' clocks agree; what an instance was taking in when it died comes
+// when its lease has ended.
 func New(cfg Config, store Store, o Options) (*Sender, error) {
 	first, err := compile(&cfg)
 	if err != nil {
