@@ -107,7 +107,8 @@ func TestPlots(t *testing.T) {
 		}
 	}
 	r.Axis = "endpoints"
-	if list := r.plots(); len(list) != 1 || list[0].name != "publish.svg" || !strings.Contains(string(list[0].svg), "endpoints") {
+	r.of("100,000").add("deliveries/s", 1)
+	if list := r.plots(); len(list) != 1 || list[0].name != "publish.svg" || !strings.Contains(string(list[0].svg), "endpoints") || !strings.Contains(string(list[0].svg), ">100k<") {
 		t.Errorf("a growth row has %d pictures", len(list))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/manysends/caddy-webhooks/integration/bench/chart"
 	"github.com/manysends/caddy-webhooks/integration/bench/load"
@@ -78,11 +79,14 @@ func (r *Result) percentilePlot() []byte {
 	return chart.Panels(r.Title, p)
 }
 
+// shorten has the names of steps fit below their axis.
+var shorten = strings.NewReplacer(",000,000", "M", ",000", "k")
+
 // growthPlot shows the measures of a growth row over its axis.
 func (r *Result) growthPlot() []byte {
 	var steps []string
 	for _, c := range r.Cases {
-		steps = append(steps, c.Name)
+		steps = append(steps, shorten.Replace(c.Name))
 	}
 	var panels []chart.Panel
 	for _, names := range [][]string{
