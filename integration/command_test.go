@@ -265,7 +265,7 @@ func TestCommandsWithoutWebhooks(t *testing.T) {
 	if got := c.webhooks("status"); got.code != 3 || !strings.Contains(got.out, "not configured") {
 		t.Errorf("the status: %+v", got)
 	}
-	for _, args := range [][]string{{"endpoints"}, {"deliveries"}, {"show", "evt_1"}, {"replay"}, {"tail"}, {"test", "crm"}, {"retry", "dlv_1_crm"}} {
+	for _, args := range [][]string{{"endpoints"}, {"deliveries"}, {"show", "evt_1"}, {"replay", "--yes"}, {"tail"}, {"test", "crm"}, {"retry", "dlv_1_crm"}} {
 		got := c.webhooks(args...)
 		if got.code != 1 || got.out != "" || !strings.Contains(got.notes, "webhooks") {
 			t.Errorf("%q: %+v", args, got)

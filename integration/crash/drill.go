@@ -62,10 +62,11 @@ var moments = []struct {
 		d.sleep(ctx, 50*time.Millisecond, 800*time.Millisecond)
 		loading, cancel := context.WithCancel(ctx)
 		defer cancel()
+		caddyfile := d.scene.Caddyfile(fmt.Sprint(d.random.Uint32()))
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			_ = d.scene.Load(loading, d.scene.Caddyfile(fmt.Sprint(d.random.Uint32()))) // it may be killed in the midst of it
+			_ = d.scene.Load(loading, caddyfile) // it may be killed in the midst of it
 		}()
 		<-time.After(time.Millisecond)
 		d.sleep(ctx, 0, 100*time.Millisecond)
