@@ -125,15 +125,16 @@ func (s *Sender) accept(ctx context.Context, events []webhook.Event) ([]Receipt,
 // enqueue has a publication stored and waits for it. Its errors are those of
 // Publish.
 func (s *Sender) enqueue(ctx context.Context, request *putRequest) error {
-	if err := s.admit(s.current.Load(), request.deliveries); err == nil {
-		s.pressure.since.Add(int64(request.deliveries))
-	} else if !s.haveStored(ctx, request) {
-		return err
+	full := s.admit(s.current.Load(), request.deliveries)
+	if full != nil && !s.haveStored(ctx, request) {
+		return full
 	}
 	if err := s.puts.add(request); err != nil {
 		return err
 	}
-	s.pressure.since.Add(int64(request.deliveries))
+	if full == nil {
+		s.pressure.since.Add(int64(request.deliveries))
+	}
 	select {
 	case err := <-request.done:
 		if err == nil && s.shared != nil {

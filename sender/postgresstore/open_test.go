@@ -155,6 +155,11 @@ func TestPassword(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	go func() { _ = s.Watch(ctx, func(sender.Change) {}) }()
+	for until := time.Now().Add(10 * time.Second); s.deaf(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("it does not listen")
+		}
+	}
 	name := url[strings.LastIndex(url, "/")+1 : strings.Index(url, "?")]
 	server.Exec(t, server.URL(), "ALTER DATABASE "+name+" ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+name+"'")
 	for until := time.Now().Add(10 * time.Second); !strings.Contains(text(), "renewing the lease failed") || !strings.Contains(text(), "listening for changes was interrupted"); time.Sleep(10 * time.Millisecond) {
