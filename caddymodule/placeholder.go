@@ -5,8 +5,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/manysends/caddy-webhooks/receiver"
 	"github.com/manysends/caddy-webhooks/sender"
@@ -27,9 +29,24 @@ func expand(repl *caddy.Replacer, s string) (string, error) {
 // perRequest replaces the placeholders in a setting for each request; unknown
 // ones become empty.
 func perRequest(s string) func(*http.Request) string {
+	if name, ok := loneVar(s); ok {
+		return func(r *http.Request) string { return caddy.ToString(caddyhttp.GetVar(r.Context(), name)) }
+	}
 	return func(r *http.Request) string {
 		return r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).ReplaceAll(s, "")
 	}
+}
+
+// loneVar returns the name of the variable where a setting is nothing but the
+// placeholder of one, as {client_ip} is. It is looked up rather than asked of
+// everything that replaces placeholders.
+func loneVar(s string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(s, "{http.vars.")
+	if !ok {
+		return "", false
+	}
+	name, ok = strings.CutSuffix(name, "}")
+	return name, ok && !strings.ContainsAny(name, `{}\`)
 }
 
 // tenantOf says whose a request is. Where a part of it is missing, it is
