@@ -109,14 +109,13 @@ func (b *bench) run(ctx context.Context, r *Result, m burst) (*outcome, error) {
 // capacity is how many events there can be at most.
 func (m *burst) capacity() int {
 	batch := max(m.job.Batch, 1)
-	if m.job.Limit > 0 {
+	switch {
+	case m.job.Limit > 0:
 		return m.job.Limit * batch
+	case m.job.Rate > 0:
+		return int(m.job.Rate*m.job.Duration.Seconds()+1) * batch
 	}
-	rate := m.job.Rate
-	if rate == 0 {
-		rate = fastest
-	}
-	return int(rate*m.job.Duration.Seconds()+1) * batch
+	return int(fastest*m.job.Duration.Seconds()) + batch
 }
 
 func (m *burst) processors() ([]float64, error) {

@@ -41,12 +41,20 @@ func senderCaddyfile(c *caddy, endpoints ...endpoint) string {
 	return text.String()
 }
 
-// gateCaddyfile is a Caddy that passes requests on to an upstream, through
-// webhook_receive or not.
-func gateCaddyfile(c *caddy, upstream string, receive bool) string {
-	gate := ""
-	if receive {
-		gate = fmt.Sprintf("\twebhook_receive standard {\n\t\tsecret %s\n\t\trate 1000000/s burst 1000000 by {client_ip}\n\t\tdedupe 24h {\n\t\t\tcapacity 10000000\n\t\t}\n\t}\n", secret)
+// gate is how a Caddy passes requests on.
+type gate struct {
+	receive bool // through webhook_receive
+	buffers bool // reverse_proxy reads them as a whole first
+}
+
+// gateCaddyfile is a Caddy that passes requests on to an upstream.
+func gateCaddyfile(c *caddy, upstream string, g gate) string {
+	receive, buffers := "", ""
+	if g.receive {
+		receive = fmt.Sprintf("\twebhook_receive standard {\n\t\tsecret %s\n\t\trate 1000000/s burst 1000000 by {client_ip}\n\t\tdedupe 24h {\n\t\t\tcapacity 10000000\n\t\t}\n\t}\n", secret)
 	}
-	return fmt.Sprintf("{\n\tadmin %s\n\tauto_https off\n}\n\nhttp://%s {\n%s\treverse_proxy %s {\n\t\ttransport http {\n\t\t\tkeepalive_idle_conns_per_host 256\n\t\t}\n\t}\n}\n", c.admin, c.site, gate, upstream)
+	if g.buffers {
+		buffers = "\t\trequest_buffers 1MiB\n"
+	}
+	return fmt.Sprintf("{\n\tadmin %s\n\tauto_https off\n}\n\nhttp://%s {\n%s\treverse_proxy %s {\n%s\t\ttransport http {\n\t\t\tkeepalive_idle_conns_per_host 256\n\t\t}\n\t}\n}\n", c.admin, c.site, receive, upstream, buffers)
 }

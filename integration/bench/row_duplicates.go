@@ -21,7 +21,7 @@ func (b *bench) rowDuplicates(ctx context.Context, r *Result) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.remove()) }()
-	if err := c.start(ctx, gateCaddyfile(c, b.sinkAddress, true)); err != nil {
+	if err := c.start(ctx, gateCaddyfile(c, b.sinkAddress, gate{receive: true})); err != nil {
 		return err
 	}
 	for range b.options.rounds {

@@ -88,6 +88,19 @@ func (b *bench) rowConnections(ctx context.Context, r *Result) error {
 	})
 }
 
+// rowBatches has publications grow.
+func (b *bench) rowBatches(ctx context.Context, r *Result) error {
+	return b.grow(ctx, r, counts(1, 10, 100), func(n int) (burst, *caddy, error) {
+		c, err := b.startSender(ctx, "batches", b.sinkEndpoint())
+		if err != nil {
+			return burst{}, nil, err
+		}
+		m := b.publishTo(c)
+		m.job.Batch = n
+		return m, c, nil
+	})
+}
+
 // rowFanout has each event go to more endpoints.
 func (b *bench) rowFanout(ctx context.Context, r *Result) error {
 	return b.grow(ctx, r, counts(1, 10, 100, 1000), func(n int) (burst, *caddy, error) {

@@ -53,6 +53,7 @@ func (b *bench) publishTo(c *caddy) burst {
 const (
 	caseBare      = "bare net/http loop"
 	casePublished = "published and delivered"
+	caseInTens    = "published in tens and delivered"
 	caseAgainst   = "the same by "
 )
 
@@ -90,9 +91,12 @@ func (b *bench) rowPublish(ctx context.Context, r *Result) (err error) {
 			if profiles, err = b.profilerOf(c, r); err != nil {
 				return err
 			}
-			turns = append(turns, b.publishTurn(ctx, r, p.name, c, profiles))
+			inTens := b.publishTo(c)
+			inTens.job.Batch = 10
+			turns = append(turns, b.publishTurn(ctx, r, p.name, c, b.publishTo(c), profiles),
+				b.publishTurn(ctx, r, caseInTens, c, inTens, nil))
 		} else {
-			turns = append(turns, b.publishTurn(ctx, r, p.name, c, nil))
+			turns = append(turns, b.publishTurn(ctx, r, p.name, c, b.publishTo(c), nil))
 		}
 		warm = append(warm, b.publishTo(c))
 	}
@@ -118,8 +122,7 @@ func (b *bench) programs(path, name string) []rival {
 	return list
 }
 
-func (b *bench) publishTurn(ctx context.Context, r *Result, name string, c *caddy, p *profiler) turn {
-	m := b.publishTo(c)
+func (b *bench) publishTurn(ctx context.Context, r *Result, name string, c *caddy, m burst, p *profiler) turn {
 	return turn{name, func(of *Case) error {
 		o, err := b.runProfiled(ctx, r, m, p)
 		if err != nil {

@@ -11,6 +11,8 @@ const (
 	casePlain   = "reverse_proxy"
 	caseReceive = "webhook_receive, then reverse_proxy"
 	caseNginx   = "nginx, proxy_pass"
+
+	withBuffers = " with request_buffers"
 )
 
 // equalCollection has every Caddy collect its garbage when it has used up the
@@ -40,23 +42,13 @@ func (b *bench) rowReceive(ctx context.Context, r *Result) (err error) {
 		warm = append(warm, m)
 		turns = append(turns, turn{name, func(of *Case) error { return b.gateTurn(ctx, r, of, m, pids, p) }})
 	}
-	gates := []struct {
-		rival
-		receive bool
-	}{{rival{path, casePlain}, false}}
-	for _, p := range b.programs(path, caseReceive) {
-		gates = append(gates, struct {
-			rival
-			receive bool
-		}{p, true})
-	}
-	for _, g := range gates {
+	for _, g := range b.gates(path) {
 		c, err := b.newCaddy(ctx, g.path, "receive", equalCollection...)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, c.remove()) }()
-		if err := c.start(ctx, gateCaddyfile(c, b.sinkAddress, g.receive)); err != nil {
+		if err := c.start(ctx, gateCaddyfile(c, b.sinkAddress, g.gate)); err != nil {
 			return err
 		}
 		if g.name != caseReceive {
@@ -83,6 +75,23 @@ func (b *bench) rowReceive(ctx context.Context, r *Result) (err error) {
 		return err
 	}
 	return profiles.finish(ctx, r)
+}
+
+// gated is a program that passes requests on in one way.
+type gated struct {
+	rival
+	gate
+}
+
+// gates are the ways that are compared.
+func (b *bench) gates(path string) []gated {
+	list := []gated{{rival{path, casePlain}, gate{}}}
+	for _, p := range b.programs(path, caseReceive) {
+		list = append(list, gated{p, gate{receive: true}})
+	}
+	return append(list,
+		gated{rival{path, casePlain + withBuffers}, gate{buffers: true}},
+		gated{rival{path, caseReceive + withBuffers}, gate{receive: true, buffers: true}})
 }
 
 // gateTurn measures a server that passes requests on.

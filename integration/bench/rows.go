@@ -5,7 +5,7 @@ func allRows() []row {
 	return []row{
 		{
 			name: "publish", title: "Published durably and delivered",
-			says:    "64 connections publish events of 1 KB, each as soon as it has its 202, to a Caddy with one endpoint. Delivered/s counts from the first request to the last arrival. The bare loop is a process of its own that makes, signs and posts the same deliveries with net/http and keeps nothing.",
+			says:    "64 connections publish events of 1 KB, each as soon as it has its 202, to a Caddy with one endpoint, one event in a request or an array of ten. Delivered/s counts from the first request to the last arrival. The bare loop is a process of its own that makes, signs and posts the same deliveries with net/http and keeps nothing.",
 			bars:    []string{"delivered/s", cost},
 			measure: (*bench).rowPublish,
 		},
@@ -21,7 +21,7 @@ func allRows() []row {
 		},
 		{
 			name: "receive", title: "webhook_receive in front of reverse_proxy",
-			says:    "64 connections send signed deliveries of 1 KB through Caddy to a small upstream: with reverse_proxy alone, and with webhook_receive before it, which verifies, limits, and finds duplicates. Each event is new. Every Caddy collects its garbage at the same size (GOGC=off, GOMEMLIMIT=400MiB), so that what is remembered does not make collections rarer.",
+			says:    "64 connections send signed deliveries of 1 KB through Caddy to a small upstream: with reverse_proxy alone, and with webhook_receive before it, which verifies, limits, and finds duplicates. Each event is new. With request_buffers, reverse_proxy reads a request as a whole before it passes it on; webhook_receive has done so anyway. Every Caddy collects its garbage at the same size (GOGC=off, GOMEMLIMIT=400MiB), so that what is remembered does not make collections rarer.",
 			bars:    []string{"requests/s", "CPU µs per request"},
 			measure: (*bench).rowReceive,
 		},
@@ -70,6 +70,11 @@ func allRows() []row {
 			name: "connections", title: "More publishers", axis: "connections",
 			says:    "As in the first row, with other numbers of connections.",
 			measure: (*bench).rowConnections,
+		},
+		{
+			name: "batches", title: "More events in a request", axis: "events in a request",
+			says:    "As in the first row, with arrays of events.",
+			measure: (*bench).rowBatches,
 		},
 	}
 }
