@@ -10,6 +10,12 @@ func allRows() []row {
 			measure: (*bench).rowPublish,
 		},
 		{
+			name: "tls", title: "Delivered over https",
+			says:    "As in the first row, to a site with a certificate of its own (ECDSA P-256, TLS 1.3), which speaks HTTP/1.1 or HTTP/2. Connections are kept.",
+			bars:    []string{"delivered/s", cost},
+			measure: (*bench).rowTLS,
+		},
+		{
 			name: "latency", title: "Latency",
 			says:    "Events are published at fixed times, whether those before have been answered or not. Latency counts from the time at which an event was to be published to its arrival, so that nothing that had to wait is left out.",
 			measure: (*bench).rowLatency,

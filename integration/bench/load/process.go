@@ -79,6 +79,11 @@ func (w *Worker) Listen() (address string, err error) {
 	return address, w.call(callListen, nil, &address)
 }
 
+// Secure has the sink open a site over TLS as well: see [Sink.Secure].
+func (w *Worker) Secure(http2 bool) (site Secure, err error) {
+	return site, w.call(callSecure, http2, &site)
+}
+
 // Begin has the sink count what belongs to a plan.
 func (w *Worker) Begin(p Plan) error { return w.call(callBegin, p, nil) }
 

@@ -17,13 +17,14 @@ const SilentPath = "/silent"
 
 // Sink is a site that deliveries go to.
 type Sink struct {
-	listener net.Listener
-	serving  sync.WaitGroup
-	tally    atomic.Pointer[tally]
-	secret   atomic.Pointer[webhook.Secret]
+	address string
+	serving sync.WaitGroup
+	tally   atomic.Pointer[tally]
+	secret  atomic.Pointer[webhook.Secret]
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
+	mu        sync.Mutex
+	listeners []net.Listener
+	conns     map[net.Conn]bool
 }
 
 // Listen starts a sink on a free port of the loopback address. Close it.
@@ -32,14 +33,22 @@ func Listen(ctx context.Context) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{listener: listener, conns: make(map[net.Conn]bool)}
+	s := &Sink{address: listener.Addr().String(), conns: make(map[net.Conn]bool)}
 	s.tally.Store(newTally(Plan{}))
-	s.serving.Go(s.accept)
+	s.add(listener, s.accept)
 	return s, nil
 }
 
+// add has a listener served until the sink is closed.
+func (s *Sink) add(listener net.Listener, serve func(net.Listener)) {
+	s.mu.Lock()
+	s.listeners = append(s.listeners, listener)
+	s.mu.Unlock()
+	s.serving.Go(func() { serve(listener) })
+}
+
 // Address is the host and port.
-func (s *Sink) Address() string { return s.listener.Addr().String() }
+func (s *Sink) Address() string { return s.address }
 
 // Begin counts from now on what belongs to a plan.
 func (s *Sink) Begin(p Plan) error {
@@ -56,19 +65,22 @@ func (s *Sink) Begin(p Plan) error {
 
 // Close ends the sink and all of its connections.
 func (s *Sink) Close() error {
-	err := s.listener.Close()
 	s.mu.Lock()
+	var all []error
+	for _, listener := range s.listeners {
+		all = append(all, listener.Close())
+	}
 	for conn := range s.conns {
 		_ = conn.Close()
 	}
 	s.mu.Unlock()
 	s.serving.Wait()
-	return err
+	return errors.Join(all...)
 }
 
-func (s *Sink) accept() {
+func (s *Sink) accept(listener net.Listener) {
 	for {
-		conn, err := s.listener.Accept()
+		conn, err := listener.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return

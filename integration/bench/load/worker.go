@@ -13,6 +13,7 @@ import (
 const (
 	callDo     = "do"
 	callListen = "listen"
+	callSecure = "secure"
 	callBegin  = "begin"
 	callAwait  = "await"
 	callEnd    = "end"
@@ -89,6 +90,12 @@ func call(ctx context.Context, s **Sink, c message) (any, error) {
 			*s = made
 		}
 		return (*s).Address(), nil
+	case callSecure:
+		var http2 bool
+		if err := json.Unmarshal(c.Value, &http2); err != nil {
+			return nil, err
+		}
+		return (*s).Secure(ctx, http2)
 	case callBegin:
 		var p Plan
 		if err := json.Unmarshal(c.Value, &p); err != nil {
