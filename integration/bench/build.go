@@ -13,7 +13,9 @@ import (
 type program struct {
 	name    string
 	imports []string
-	setup   string // what main does first
+	uses    []string // packages that setup names
+	setup   string   // what main does first
+	symbols bool     // it keeps its tables, which profiles need
 }
 
 const module = "github.com/manysends/caddy-webhooks"
@@ -24,9 +26,14 @@ var (
 	withPostgres = program{name: "caddy-postgres", imports: []string{module + "/caddymodule", module + "/caddymodule/postgres"}}
 	withAll      = program{name: "caddy-all", imports: []string{module + "/caddymodule", module + "/caddymodule/postgres", module + "/caddymodule/redis"}}
 	stock        = program{name: "caddy-stock"}
+	// withSQLite opens a database, so that what does so is linked.
+	withSQLite = program{
+		name: "caddy-sqlite", uses: []string{"zombiezen.com/go/sqlite"},
+		setup: "if _, err := sqlite.OpenConn(\"\"); err != nil {\n\t\tpanic(err)\n\t}\n\t",
+	}
 	// profiled notes who waits for whom as well.
 	profiled = program{
-		name: "caddy-profiled", imports: []string{module + "/caddymodule"},
+		name: "caddy-profiled", imports: []string{module + "/caddymodule"}, uses: []string{"runtime"}, symbols: true,
 		setup: "runtime.SetMutexProfileFraction(10)\n\truntime.SetBlockProfileRate(10_000)\n\t",
 	}
 )
@@ -34,8 +41,8 @@ var (
 // source is the program's main file.
 func (p program) source() string {
 	var imports strings.Builder
-	if p.setup != "" {
-		imports.WriteString("\t\"runtime\"\n\n")
+	for _, path := range p.uses {
+		fmt.Fprintf(&imports, "\t%q\n", path)
 	}
 	imports.WriteString("\tcaddycmd \"github.com/caddyserver/caddy/v2/cmd\"\n\t_ \"github.com/caddyserver/caddy/v2/modules/standard\"\n")
 	for _, path := range p.imports {
@@ -60,10 +67,11 @@ func (b *bench) build(ctx context.Context, p program) (string, error) {
 		return "", err
 	}
 	b.say("building %s", p.name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx", "-trimpath", "-ldflags", "-s -w", "-o", path, source) //nolint:gosec // our own file
-	if p.setup != "" {                                                                                                                      // profiles need the tables
-		cmd.Args = []string{"go", "build", "-tags", "nobadger,nomysql,nopgx", "-trimpath", "-o", path, source}
+	args := []string{"build", "-tags", "nobadger,nomysql,nopgx", "-trimpath", "-o", path}
+	if !p.symbols {
+		args = append(args, "-ldflags", "-s -w")
 	}
+	cmd := exec.CommandContext(ctx, "go", append(args, source)...) //nolint:gosec // our own file
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -9,14 +9,14 @@ import (
 // TestProgramsAreGo checks that the main files are Go, and import what they are
 // named for.
 func TestProgramsAreGo(t *testing.T) {
-	for _, p := range []program{stock, withModule, withRedis, profiled} {
+	for _, p := range []program{stock, withSQLite, withModule, withRedis, withPostgres, withAll, profiled} {
 		source := p.source()
 		if _, err := format.Source([]byte(source)); err != nil {
 			t.Errorf("%s: %v\n%s", p.name, err, source)
 			continue
 		}
-		if strings.Contains(source, module) != (p.name != stock.name) {
-			t.Errorf("%s imports the modules: %v", p.name, p.name == stock.name)
+		if strings.Contains(source, module) != (len(p.imports) > 0) {
+			t.Errorf("%s imports the modules: %v", p.name, len(p.imports) == 0)
 		}
 	}
 }

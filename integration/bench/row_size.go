@@ -12,7 +12,7 @@ func (b *bench) rowSize(ctx context.Context, r *Result) error {
 	for _, p := range []struct {
 		program
 		says string
-	}{{stock, r.Baseline}, {withModule, "with caddy-webhooks"}, {withRedis, "with Redis as well"}, {withPostgres, "with PostgreSQL as well"}, {withAll, "with PostgreSQL and Redis as well"}} {
+	}{{stock, r.Baseline}, {withSQLite, "with SQLite alone"}, {withModule, "with caddy-webhooks"}, {withRedis, "with Redis as well"}, {withPostgres, "with PostgreSQL as well"}, {withAll, "with PostgreSQL and Redis as well"}} {
 		path, err := b.build(ctx, p.program)
 		if err != nil {
 			return err
