@@ -25,6 +25,7 @@ const (
 	caseAlone  = "alone"
 	caseSilent = "beside one that never answers"
 	caseClosed = "beside one that refuses connections"
+	caseSame   = "beside one that never answers and gets the same events"
 )
 
 // rowNeighbour is what a dead endpoint with much queued costs a healthy one.
@@ -35,10 +36,12 @@ func (b *bench) rowNeighbour(ctx context.Context, r *Result) (err error) {
 		return err
 	}
 	var turns []turn
-	for _, n := range []struct{ name, dead string }{
-		{caseAlone, ""},
-		{caseSilent, "http://" + b.sinkAddress + load.SilentPath},
-		{caseClosed, "http://" + closed + "/"},
+	silent := "http://" + b.sinkAddress + load.SilentPath
+	for _, n := range []struct{ name, dead, events string }{
+		{caseAlone, "", ""},
+		{caseSilent, silent, deadType},
+		{caseClosed, "http://" + closed + "/", deadType},
+		{caseSame, silent, deadType + " " + eventType},
 	} {
 		c, err := b.startSender(ctx, "neighbour")
 		if err != nil {
@@ -50,7 +53,7 @@ func (b *bench) rowNeighbour(ctx context.Context, r *Result) (err error) {
 		resting := senderCaddyfile(c, healthy)
 		working := resting
 		if n.dead != "" {
-			working = senderCaddyfile(c, healthy, endpoint{id: "dead", url: n.dead, events: deadType, extra: []string{"timeout 1s"}})
+			working = senderCaddyfile(c, healthy, endpoint{id: "dead", url: n.dead, events: n.events, extra: []string{"timeout 1s"}})
 			if err := b.fill(ctx, c, working, neighbourQueued); err != nil {
 				return err
 			}

@@ -49,7 +49,7 @@ func allRows() []row {
 		},
 		{
 			name: "neighbour", title: "A dead endpoint with 100,000 deliveries queued, beside a healthy one",
-			says:    "The healthy endpoint gets 500 events a second at fixed times. A dead one has 100,000 other deliveries waiting, of which some are being tried all the time. Three Caddys take turns; while one is measured the others have no dead endpoint.",
+			says:    "The healthy endpoint gets 500 events a second at fixed times. A dead one has 100,000 other deliveries waiting, of which some are being tried all the time. Four Caddys take turns; while one is measured the others have no dead endpoint.",
 			measure: (*bench).rowNeighbour,
 		},
 		{
