@@ -20,19 +20,12 @@ import (
 //	}
 func (p *Postgres) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	p.URL, err = block.Parse(d, "store postgres needs the URL of a database: write: store postgres {env.DATABASE_URL}",
-		block.Word{Name: "listen_url", Set: set(&p.ListenURL)},
-		block.Word{Name: "schema", Set: set(&p.Schema)},
-		block.Word{Name: "lease", Set: p.setLease},
-		block.Word{Name: "max_conns", Set: p.setMaxConns},
+		block.Text("listen_url", &p.ListenURL),
+		block.Text("schema", &p.Schema),
+		block.Value("lease", p.setLease),
+		block.Value("max_conns", p.setMaxConns),
 	)
 	return err
-}
-
-func set(s *string) func(string) error {
-	return func(value string) error {
-		*s = value
-		return nil
-	}
 }
 
 func (p *Postgres) setLease(value string) (err error) {
