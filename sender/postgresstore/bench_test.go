@@ -95,13 +95,6 @@ func (u *usage) report(b *testing.B, events int) {
 
 var batchSizes = []int{1, 16, 64, 256}
 
-// renumber gives the events of a batch new IDs.
-func renumber(publications []*sender.Publication, first int) {
-	for i, p := range publications {
-		p.Events[0].Event.ID = fmt.Sprintf("evt_0192f0c1a2b37c4d8e5f6071%08x", first+i)
-	}
-}
-
 // onServer runs a benchmark for batches of each size on a server of its own.
 func onServer(b *testing.B, run func(b *testing.B, server *postgrestest.Server, size int)) {
 	server := postgrestest.Start(b)

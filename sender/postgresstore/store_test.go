@@ -12,14 +12,20 @@ import (
 
 	"github.com/manysends/caddy-webhooks/internal/postgrestest"
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/internal/storedtest"
 	"github.com/manysends/caddy-webhooks/sender/storetest"
-	"github.com/manysends/caddy-webhooks/webhook"
 )
 
 func TestMain(m *testing.M) { os.Exit(postgrestest.Main(m)) }
 
-// start is when the tests' time begins.
-var start = time.Date(2024, 3, 5, 10, 30, 0, 0, time.UTC)
+// What stores are tested with.
+var (
+	start     = storedtest.Start
+	delivered = storedtest.Delivered
+	batch     = storedtest.Batch
+	outcomes  = storedtest.Outcomes
+	renumber  = storedtest.Renumber
+)
 
 // background is the context of calls that are not cancelled.
 var background = context.Background()
@@ -117,21 +123,6 @@ func (r *recycled) empty(t *testing.T, o Options) {
 	r.server.Exec(t, r.server.URL(), statements.String())
 }
 
-// kilobyte is an event's data.
-var kilobyte = []byte(`{"text":"` + strings.Repeat("x", 1000) + `"}`)
-
-// batch is n publications of one event each, numbered from first.
-func batch(n, first int, endpoints ...string) []*sender.Publication {
-	publications := make([]*sender.Publication, n)
-	for i := range publications {
-		publications[i] = &sender.Publication{Events: []sender.PutEvent{{
-			Event:    &webhook.Event{ID: fmt.Sprintf("evt_0192f0c1a2b37c4d8e5f6071%08x", first+i), Type: "conversation.created", Timestamp: start, Data: kilobyte},
-			StoredAt: start.Add(time.Duration(first+i) * time.Millisecond), EndpointIDs: endpoints,
-		}}}
-	}
-	return publications
-}
-
 // publish stores publications.
 func publish(tb testing.TB, s sender.Store, publications []*sender.Publication) {
 	tb.Helper()
@@ -143,22 +134,6 @@ func publish(tb testing.TB, s sender.Store, publications []*sender.Publication) 
 			tb.Fatal(p.Err)
 		}
 	}
-}
-
-// delivered is the outcome of a first attempt that succeeded.
-var delivered = sender.Outcome{Status: sender.Succeeded, Type: "conversation.created", Attempt: &sender.Attempt{
-	Number: 1, StartedAt: start, Duration: webhook.Duration(3 * time.Millisecond), StatusCode: 200,
-	Verdict: sender.VerdictSucceeded, ResponseBody: []byte(`{"ok":true}`),
-}}
-
-// outcomes are one outcome for the delivery of each publication to an endpoint.
-func outcomes(publications []*sender.Publication, endpoint string, outcome sender.Outcome) []sender.Outcome {
-	list := make([]sender.Outcome, len(publications))
-	for i, p := range publications {
-		list[i] = outcome
-		list[i].Seq, list[i].EndpointID = p.Events[0].Seq, endpoint
-	}
-	return list
 }
 
 // settleAll settles outcomes.

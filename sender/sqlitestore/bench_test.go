@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/sender/internal/storedtest"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -125,7 +126,7 @@ func BenchmarkSettleWhole(b *testing.B) {
 	const size = 256
 	s := openTemp(b)
 	publications := batch(size, 0, "a")
-	outcome, whole := delivered, wholeAttempt()
+	outcome, whole := delivered, storedtest.WholeAttempt()
 	outcome.Attempt = &whole
 	b.ReportAllocs()
 	var used time.Duration

@@ -6,35 +6,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/manysends/caddy-webhooks/sender"
-	"github.com/manysends/caddy-webhooks/webhook"
+	"github.com/manysends/caddy-webhooks/sender/internal/storedtest"
 )
-
-// plainAttempt is an attempt without a detail.
-func plainAttempt() sender.Attempt {
-	return sender.Attempt{Number: 1, StatusCode: 200, Verdict: sender.VerdictSucceeded, ResponseBody: []byte(`{"ok":true}`)}
-}
-
-// wholeAttempt is an attempt as it usually is.
-func wholeAttempt() sender.Attempt {
-	a := plainAttempt()
-	a.Timings = sender.Timings{DNS: 1_203_040, Connect: 11_203_040, TLS: 21_203_040, FirstByte: webhook.Duration(53 * time.Millisecond)}
-	a.RemoteAddr = "203.0.113.77:443"
-	a.RequestHeaders = http.Header{
-		"Content-Type": {"application/json"}, "User-Agent": {"caddy-webhooks/v1.0.0"}, "Webhook-Id": {"evt_0192f0c1a2b37c4d8e5f60718293a4b5"},
-		"Webhook-Timestamp": {"1709634600"}, "Webhook-Signature": {"v1,lzeWAiyRfH2KxX8DXuSUfMd0jhG7k2flAAwnTUfduFM="}, "Authorization": {"(hidden)"},
-	}
-	a.ResponseHeaders = http.Header{
-		"Content-Type": {"application/json"}, "Content-Length": {"11"}, "Date": {"Tue, 05 Mar 2024 10:30:00 GMT"}, "Server": {"nginx"},
-		"X-Request-Id": {"5f2b8e9c0a7d4e3f"}, "Strict-Transport-Security": {"max-age=31536000"}, "X-Ratelimit-Remaining": {"4999"},
-	}
-	return a
-}
 
 // detailOf is what a detail says of an attempt.
 func detailOf(a sender.Attempt) sender.Attempt {
@@ -43,7 +21,7 @@ func detailOf(a sender.Attempt) sender.Attempt {
 
 func TestDetail(t *testing.T) {
 	for name, a := range map[string]sender.Attempt{
-		"whole":     wholeAttempt(),
+		"whole":     storedtest.WholeAttempt(),
 		"timings":   {Timings: sender.Timings{DNS: -1, Connect: 1 << 62, TLS: 63, FirstByte: 64}},
 		"address":   {RemoteAddr: "a"},
 		"one-sided": {ResponseHeaders: http.Header{"": {"", ""}, "Lower": {strings.Repeat("x", 20_000)}, "X-\xff": {"\x00"}}},
@@ -76,8 +54,7 @@ func TestDetail(t *testing.T) {
 			}
 		})
 	}
-	plain := plainAttempt()
-	if HasDetail(&plain) {
+	if HasDetail(storedtest.Delivered.Attempt) {
 		t.Error("an attempt without a detail has one")
 	}
 }
@@ -112,7 +89,7 @@ func TestDetailStays(t *testing.T) {
 // FuzzDetail reads any bytes without harm, and what it reads can be written
 // and read again.
 func FuzzDetail(f *testing.F) {
-	whole := wholeAttempt()
+	whole := storedtest.WholeAttempt()
 	f.Add(AppendDetail(nil, &whole))
 	f.Add([]byte{})
 	f.Add([]byte{detailVersion, 0, 0, 0, 0, 0, 0, 0})
@@ -138,7 +115,7 @@ func FuzzDetail(f *testing.F) {
 
 // BenchmarkDetail writes and reads the detail of an attempt.
 func BenchmarkDetail(b *testing.B) {
-	whole := wholeAttempt()
+	whole := storedtest.WholeAttempt()
 	detail := AppendDetail(nil, &whole)
 	b.Run("append", func(b *testing.B) {
 		b.ReportAllocs()
