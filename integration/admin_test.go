@@ -15,17 +15,7 @@ import (
 // adminCaddyfile is a site with a publisher, a receiver in front of an
 // application, and the settings of all tenants. The options go into webhooks.
 func adminCaddyfile(admin, site, application, options string) string {
-	return fmt.Sprintf(`{
-	admin %s
-	webhooks {
-		egress {
-			allow 127.0.0.1
-			allow_http
-		}
-		%s
-	}
-}
-
+	return localWebhooks(admin, options) + fmt.Sprintf(`
 http://%s {
 	handle /events {
 		webhook_publish
@@ -43,7 +33,7 @@ http://%s {
 		reverse_proxy %s
 	}
 }
-`, admin, options, site, stripeSecret, application)
+`, site, stripeSecret, application)
 }
 
 // adminClient asks a Caddy through its admin endpoint.

@@ -17,21 +17,8 @@ import (
 // settings in all the ways that there are. One endpoint, of bob, stands in the
 // configuration. What has failed is not tried again by itself.
 func pagesCaddyfile(admin, site, fixed string) string {
-	return fmt.Sprintf(`{
-	admin %s
-	webhooks {
-		retry 1h
-		egress {
-			allow 127.0.0.1
-			allow_http
-		}
-		endpoint fixed %s {
-			tenant bob
-			secret %s
-		}
-	}
-}
-
+	endpoint := fmt.Sprintf("endpoint fixed %s {\n\t\t\ttenant bob\n\t\t\tsecret %s\n\t\t}", fixed, testSecret)
+	return localWebhooks(admin, "retry 1h\n\t\t"+endpoint) + fmt.Sprintf(`
 http://%s {
 	%s
 	handle /events {
@@ -62,7 +49,7 @@ http://%s {
 		}
 	}
 }
-`, admin, fixed, testSecret, site, basicAuth)
+`, site, basicAuth)
 }
 
 // TestPages uses the settings pages in a real browser. Each suite in the folder

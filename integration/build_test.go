@@ -77,3 +77,20 @@ func TestXcaddyIsDocumented(t *testing.T) {
 		}
 	}
 }
+
+// TestModulesThatAreNotInTheReadyMadeCaddy: the word of a module that is not
+// built in says how to get it.
+func TestModulesThatAreNotInTheReadyMadeCaddy(t *testing.T) {
+	for module, caddyfile := range map[string]func(admin string) string{
+		"postgres": func(admin string) string { return postgresCaddyfile(admin, freeAddress(t), "") },
+		"redis": func(admin string) string {
+			return receiverCaddyfile(admin, freeAddress(t), "localhost:1", githubReceiver("redis {env.REDIS_URL}"))
+		},
+	} {
+		c := newCaddy(t)
+		out, err := c.validate(caddyfile(c.admin))
+		if want := "build Caddy with github.com/manysends/caddy-webhooks/caddymodule/" + module + " as well"; err == nil || !strings.Contains(out, want) {
+			t.Errorf("%s: validate: %v, which must say %q:\n%s", module, err, want, out)
+		}
+	}
+}

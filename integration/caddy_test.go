@@ -79,6 +79,31 @@ func newCaddy(t *testing.T) *caddy {
 	return &caddy{t: t, home: t.TempDir(), admin: freeAddress(t), build: binary}
 }
 
+// newCaddyOf prepares a Caddy of another build, with variables in its
+// environment.
+func newCaddyOf(t *testing.T, build func() (string, error), env ...string) *caddy {
+	t.Helper()
+	c := newCaddy(t)
+	c.build, c.env = build, env
+	return c
+}
+
+// localWebhooks are the global options of a Caddy that delivers to this machine,
+// with further ones for webhooks.
+func localWebhooks(admin, options string) string {
+	return fmt.Sprintf(`{
+	admin %s
+	webhooks {
+		egress {
+			allow 127.0.0.1
+			allow_http
+		}
+		%s
+	}
+}
+`, admin, options)
+}
+
 // command prepares a run of the binary with the home of this Caddy.
 func (c *caddy) command(args ...string) *exec.Cmd {
 	c.t.Helper()

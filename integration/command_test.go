@@ -60,25 +60,15 @@ func (c *caddy) mustJSON(v any, args ...string) {
 // commandCaddyfile is a Caddy with an endpoint that works, one that does not,
 // and two tenants who publish at /acme and /globex.
 func commandCaddyfile(admin, site, good, bad, options string) string {
-	return fmt.Sprintf(`{
-	admin %s
-	webhooks {
-		egress {
-			allow 127.0.0.1
-			allow_http
-		}
-		retry 1ms
-		%s
+	endpoints := fmt.Sprintf(`
 		endpoint crm %s {
 			tenant acme
 			events conversation.*
 		}
 		endpoint shop %s {
 			tenant globex
-		}
-	}
-}
-
+		}`, good, bad)
+	return localWebhooks(admin, "retry 1ms\n\t\t"+options+endpoints) + fmt.Sprintf(`
 http://%s {
 	handle /acme/events {
 		webhook_publish {
@@ -97,7 +87,7 @@ http://%s {
 		respond 200
 	}
 }
-`, admin, options, good, bad, site, stripeSecret)
+`, site, stripeSecret)
 }
 
 type listedDelivery struct{ ID, Tenant, Status, Endpoint string }

@@ -32,23 +32,13 @@ const testSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 // senderCaddyfile is a Caddy that publishes at /events on site, with endpoints
 // as given.
 func senderCaddyfile(admin, site, endpoints string) string {
-	return fmt.Sprintf(`{
-	admin %s
-	webhooks {
-		egress {
-			allow 127.0.0.1
-			allow_http
-		}
-		%s
-	}
-}
-
+	return localWebhooks(admin, endpoints) + fmt.Sprintf(`
 http://%s {
 	handle /events {
 		webhook_publish
 	}
 }
-`, admin, endpoints, site)
+`, site)
 }
 
 // nastyData is JSON that re-serialising changes in one language or another.

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -63,8 +62,8 @@ func (m *memory) send(url, id string) (status int, duplicate bool) {
 func (m *memory) limited(path string) (status int) {
 	m.scene.t.Helper()
 	m.serial++
-	body := fmt.Sprintf(`{"n":%d}`, m.serial)
-	return send(m.scene.t, "http://"+m.scene.site+path, github(githubSecret, fmt.Sprintf("delivery-%d", m.serial), body), []byte(body)).status
+	header, body := githubEvent(m.serial)
+	return send(m.scene.t, "http://"+m.scene.site+path, header, body).status
 }
 
 // check finds everything remembered, when there is no traffic.

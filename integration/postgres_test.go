@@ -20,10 +20,7 @@ import (
 // newPostgresCaddy is a Caddy with the module for PostgreSQL.
 func newPostgresCaddy(t *testing.T, url string) *caddy {
 	t.Helper()
-	c := newCaddy(t)
-	c.build = postgresBinary
-	c.env = []string{"DATABASE_URL=" + url}
-	return c
+	return newCaddyOf(t, postgresBinary, "DATABASE_URL="+url)
 }
 
 // postgresCaddyfile is a sender on PostgreSQL, with the settings of everybody.
@@ -405,14 +402,5 @@ func TestPostgresNeedNotBeThereToValidate(t *testing.T) {
 	c.env = []string{"DATABASE_URL="}
 	if out, err := c.validate(caddyfile); err == nil || !strings.Contains(out, "the URL is empty") {
 		t.Errorf("validating with an empty URL: %v\n%s", err, out)
-	}
-}
-
-// Without the module, the word says how to get it.
-func TestPostgresIsNotInTheReadyMadeCaddy(t *testing.T) {
-	c := newCaddy(t)
-	out, err := c.validate(postgresCaddyfile(c.admin, freeAddress(t), ""))
-	if want := "build Caddy with github.com/manysends/caddy-webhooks/caddymodule/postgres as well"; err == nil || !strings.Contains(out, want) {
-		t.Errorf("validate: %v, which must say %q:\n%s", err, want, out)
 	}
 }

@@ -15,14 +15,20 @@ func githubReceiver(settings string) string {
 	return "webhook_receive github {\n\t\tname hooks\n\t\tsecret " + githubSecret + "\n\t\t" + settings + "\n\t}"
 }
 
+// githubEvent is the nth event, as GitHub sends it.
+func githubEvent(n int) (header map[string]string, body []byte) {
+	body = fmt.Appendf(nil, `{"n":%d}`, n)
+	return github(githubSecret, fmt.Sprintf("delivery-%d", n), string(body)), body
+}
+
 // githubSender returns a function that sends the nth event and tells whether it
 // was taken for a duplicate.
 func githubSender(t *testing.T, site string) func(n int) bool {
 	t.Helper()
 	return func(n int) bool {
 		t.Helper()
-		body := fmt.Sprintf(`{"n":%d}`, n)
-		got := send(t, "http://"+site, github(githubSecret, fmt.Sprintf("delivery-%d", n), body), []byte(body))
+		header, body := githubEvent(n)
+		got := send(t, "http://"+site, header, body)
 		if got.status != 200 {
 			t.Fatalf("event %d was answered %d", n, got.status)
 		}

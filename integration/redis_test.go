@@ -15,10 +15,7 @@ import (
 // newRedisCaddy is a Caddy with the module for Redis.
 func newRedisCaddy(t *testing.T, url string) *caddy {
 	t.Helper()
-	c := newCaddy(t)
-	c.build = redisBinary
-	c.env = []string{"REDIS_URL=" + url}
-	return c
+	return newCaddyOf(t, redisBinary, "REDIS_URL="+url)
 }
 
 // TestThreeCaddysShareARedis sends each event to three Caddys at once, while
@@ -41,10 +38,10 @@ func TestThreeCaddysShareARedis(t *testing.T) {
 	// taken, or has: then they are sent again, as a provider does.
 	var again atomic.Int64
 	post := func(i, n int) (got received) {
-		body := fmt.Sprintf(`{"n":%d}`, n)
+		header, body := githubEvent(n)
 		for range 20 {
 			var err error
-			if got, err = trySend(t, "http://"+sites[i], github(githubSecret, fmt.Sprintf("delivery-%d", n), body), []byte(body)); err == nil {
+			if got, err = trySend(t, "http://"+sites[i], header, body); err == nil {
 				return got
 			}
 			again.Add(1)
@@ -157,8 +154,8 @@ func TestCaddysShareARedisOverTLS(t *testing.T) {
 	c, site := newRedisCaddy(t, server.URL()), freeAddress(t)
 	c.start(receiverCaddyfile(c.admin, site, app.URL, githubReceiver(settings)))
 	sendOnce := func(n int) received {
-		body := fmt.Sprintf(`{"n":%d}`, n)
-		return send(t, "http://"+site, github(githubSecret, fmt.Sprintf("again-%d", n), body), []byte(body))
+		header, body := githubEvent(n)
+		return send(t, "http://"+site, header, body)
 	}
 	waitFor(t, "Redis to be asked", func() bool { return sendOnce(1).status == http.StatusOK })
 	writeFile(t, certificate, "replaced by something that is none")
@@ -206,13 +203,4 @@ func sharedOnce(t *testing.T, url, settings string, app *sink) (sites [2]string)
 		t.Errorf("the application got %d requests, want 1", got)
 	}
 	return sites
-}
-
-// Without the module, the word says how to get it.
-func TestRedisIsNotInTheReadyMadeCaddy(t *testing.T) {
-	c := newCaddy(t)
-	out, err := c.validate(receiverCaddyfile(c.admin, freeAddress(t), "localhost:1", githubReceiver("redis {env.REDIS_URL}")))
-	if want := "build Caddy with github.com/manysends/caddy-webhooks/caddymodule/redis as well"; err == nil || !strings.Contains(out, want) {
-		t.Errorf("validate: %v, which must say %q:\n%s", err, want, out)
-	}
 }

@@ -191,15 +191,7 @@ func shownAt(t *testing.T, address string, header ...string) []byte {
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	resp, err := oneOff.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp, text := exchange(t, req)
 	return append([]byte(fmt.Sprint(resp.StatusCode, resp.Header, "\n")), text...)
 }
 

@@ -18,17 +18,7 @@ import (
 // settingsCaddyfile is a site where ann and bob publish their events and manage
 // their endpoints, below /settings/webhooks.
 func settingsCaddyfile(admin, site, options string) string {
-	return fmt.Sprintf(`{
-	admin %s
-	webhooks {
-		egress {
-			allow 127.0.0.1
-			allow_http
-		}
-		%s
-	}
-}
-
+	return localWebhooks(admin, options) + fmt.Sprintf(`
 http://%s {
 	%s
 	handle /events {
@@ -54,7 +44,7 @@ http://%s {
 		}
 	}
 }
-`, admin, options, site, basicAuth)
+`, site, basicAuth)
 }
 
 // TestEndpointsAreMadeAtRunTime goes the whole way through a real Caddy, twice:
