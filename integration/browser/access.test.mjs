@@ -15,8 +15,12 @@ const maxPage = 50_000;
 const screens = [
   { screen: "light desktop", colorScheme: "light", viewport: { width: 1280, height: 900 } },
   { screen: "dark desktop", colorScheme: "dark", viewport: { width: 1280, height: 900 } },
-  { screen: "light phone", colorScheme: "light", viewport: { width: 390, height: 844 } },
+  { screen: "light phone", colorScheme: "light", viewport: { width: 375, height: 812 } },
 ];
+
+// smallest is the width of the smallest phone, and of what a desktop shows when
+// it is made four times as large.
+const smallest = 320;
 
 test("pages", async t => {
   await launch(t);
@@ -64,6 +68,16 @@ test("pages", async t => {
     await ann.open(pages["replay form"]);
     await ann.press("Count");
     troubles.push(...await faults(ann.page, "counted replay"));
+    assert.deepEqual(troubles, []);
+  });
+
+  await t.test("for the operator on a phone", async t => {
+    const operator = await Visitor.come(t, mounts.operator, "ann", { viewport: { width: 375, height: 812 } });
+    const troubles = [];
+    for (const [name, path] of Object.entries(pages)) {
+      await operator.open(path);
+      troubles.push(...await sideways(operator.page, name));
+    }
     assert.deepEqual(troubles, []);
   });
 
@@ -125,12 +139,31 @@ async function faults(page, name) {
   for (const { id, impact, help, nodes } of violations) {
     if (impact === "serious" || impact === "critical") list.push(`${name}: ${id}, ${help}: ${nodes.slice(0, 3).map(n => n.html).join(" | ")}`);
   }
-  const wide = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    if (scrollWidth <= clientWidth) return "";
-    const widest = [...document.querySelectorAll("main *, header *")].filter(e => e.getBoundingClientRect().right > clientWidth && !e.closest(".scroll, pre, .tabs"));
-    return `${scrollWidth} px of ${clientWidth}: ${widest.slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join(" | ")}`;
-  });
-  if (wide) list.push(`${name}: is wider than the screen, ${wide}`);
+  list.push(...await sideways(page, name));
   return list;
+}
+
+// sideways is what has to be scrolled sideways on the screen, and on the
+// smallest: the page, or a part of it that is neither code nor a table.
+async function sideways(page, name) {
+  const list = [];
+  const screen = page.viewportSize();
+  for (const width of new Set([screen.width, smallest])) {
+    await page.setViewportSize({ width, height: screen.height });
+    list.push(...(await page.evaluate(tooWide)).map(fault => `${name}, ${width} px: ${fault}`));
+  }
+  await page.setViewportSize(screen);
+  return list;
+}
+
+function tooWide() {
+  const { scrollWidth, clientWidth } = document.documentElement;
+  const show = e => e.outerHTML.slice(0, 120);
+  const all = [...document.querySelectorAll("body *")].filter(e => !e.closest("pre, .scroll, textarea, .unseen"));
+  const faults = all.filter(e => e.scrollWidth > e.clientWidth && /auto|scroll/.test(getComputedStyle(e).overflowX)).map(e => `${e.scrollWidth} px in ${e.clientWidth}: ${show(e)}`);
+  if (scrollWidth > clientWidth) {
+    const widest = all.filter(e => e.getBoundingClientRect().right > clientWidth);
+    faults.push(`${scrollWidth} px of ${clientWidth}: ${widest.slice(0, 3).map(show).join(" | ")}`);
+  }
+  return faults;
 }
