@@ -4,6 +4,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/manysends/caddy-webhooks/sender/settings"
 )
 
 func init() {
@@ -22,6 +24,7 @@ func init() {
 //		read_only
 //		max_endpoints <n>
 //		prefix <path>
+//		trusted_origins <origin…>
 //	}
 //
 // It is mounted at the root of a site, inside handle_path, which strips the
@@ -55,9 +58,24 @@ func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.WrapErr(err)
 			}
 			return nil
+		case "trusted_origins":
+			return s.parseTrustedOrigins(d)
 		}
-		return unknownWord(d, "webhook_settings", "tenant", "operator", "read_only", "max_endpoints", "prefix")
+		return unknownWord(d, "webhook_settings", "tenant", "operator", "read_only", "max_endpoints", "prefix", "trusted_origins")
 	})
+}
+
+func (s *Settings) parseTrustedOrigins(d *caddyfile.Dispenser) error {
+	s.TrustedOrigins = d.RemainingArgs()
+	if len(s.TrustedOrigins) == 0 {
+		return d.Err("trusted_origins needs an origin: write: trusted_origins https://app.example")
+	}
+	for _, origin := range s.TrustedOrigins {
+		if err := settings.CheckOrigin(origin); err != nil {
+			return d.Errf("trusted_origins: %w", err)
+		}
+	}
+	return noBlock(d, "trusted_origins")
 }
 
 // checkScope refuses what contradicts itself, at the second of the two words.

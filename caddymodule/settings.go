@@ -47,6 +47,13 @@ type Settings struct {
 	// none.
 	Prefix string `json:"prefix,omitempty"`
 
+	// Origins, such as `https://app.example`, whose pages may change something,
+	// as those of a request's own `Host` may: where a proxy before Caddy gives
+	// requests another `Host`, the origin at which browsers reach the pages.
+	// Scheme, host and port have to be the same; there are no wildcards. Default:
+	// none.
+	TrustedOrigins []string `json:"trusted_origins,omitempty"`
+
 	handler *settings.Handler
 }
 
@@ -69,7 +76,8 @@ func (s *Settings) Provision(ctx caddy.Context) error {
 		Ending:   app.ending,
 		Logger:   ctx.Slogger(),
 
-		MaxEndpoints: s.MaxEndpoints,
+		MaxEndpoints:   s.MaxEndpoints,
+		TrustedOrigins: s.TrustedOrigins,
 	}
 	if s.Tenant != "" {
 		s.handler.Tenant = tenantOf(s.Tenant)
@@ -87,6 +95,11 @@ func (s *Settings) Validate() error {
 	}
 	if s.MaxEndpoints < 0 {
 		return fmt.Errorf("webhook_settings: max_endpoints: %d is negative: write how many endpoints one tenant may make, or leave it out", s.MaxEndpoints)
+	}
+	for _, origin := range s.TrustedOrigins {
+		if err := settings.CheckOrigin(origin); err != nil {
+			return fmt.Errorf("webhook_settings: trusted_origins: %w", err)
+		}
 	}
 	if s.Tenant == sender.AnyTenant {
 		return fmt.Errorf("webhook_settings: tenant %q is nobody's: name one tenant, such as {http.auth.user.id}, or write operator in its place for those of all", s.Tenant)

@@ -133,6 +133,7 @@ var blocks = []wordBlock{
 		{"read_only", "", none},
 		{"max_endpoints", "100", one},
 		{"prefix", "/settings/webhooks", one},
+		{"trusted_origins", "https://app.example", list},
 	}},
 	{"webhook_receive", inReceive, []word{
 		{"name", "hooks", one},

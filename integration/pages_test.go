@@ -120,3 +120,55 @@ func TestPagesThroughCaddy(t *testing.T) {
 		t.Errorf("the other user sees %s", page)
 	}
 }
+
+// TestPagesBehindAProxyThatRewritesHost: a form of an own page looks like one of
+// another site there, until the origin of the pages is trusted. That of another
+// site is refused all the same.
+func TestPagesBehindAProxyThatRewritesHost(t *testing.T) {
+	customer := newSink(t, "")
+	c := newCaddy(t)
+	front, behind := freeAddress(t), freeAddress(t)
+	_, port, _ := strings.Cut(behind, ":")
+	caddyfile := func(settings string) string {
+		return localWebhooks(c.admin, "") + fmt.Sprintf(`
+http://%s {
+	reverse_proxy %s {
+		header_up Host hooks.internal
+	}
+}
+
+http://:%s {
+	bind 127.0.0.1
+	handle_path /settings/webhooks* {
+		webhook_settings {
+			%s
+		}
+	}
+}
+`, front, behind, port, settings)
+	}
+	visitor := account{t, front, "ann"}
+	post := func(origin string) int {
+		form := url.Values{"url": {customer.URL}, "events": {"conversation.*"}, "signing": {"hmac"}}
+		resp, _ := visitor.browse("/settings/webhooks/new", form, "Origin", origin)
+		return resp.StatusCode
+	}
+	c.start(caddyfile(""))
+	if status := post("http://" + front); status != http.StatusForbidden {
+		t.Errorf("a form of an own page is answered %d where no origin is trusted, want 403", status)
+	}
+	if out, err := c.reload(caddyfile("trusted_origins https://app.example http://" + front)); err != nil {
+		t.Fatalf("reload: %v\n%s", err, out)
+	}
+	for origin, want := range map[string]int{
+		"http://" + front: http.StatusSeeOther, "https://app.example": http.StatusSeeOther,
+		"https://" + front: http.StatusForbidden, "http://app.example": http.StatusForbidden, "https://elsewhere.example": http.StatusForbidden, "null": http.StatusForbidden,
+	} {
+		if status := post(origin); status != want {
+			t.Errorf("a form of a page of %s is answered %d, want %d", origin, status, want)
+		}
+	}
+	if out, err := c.validate(caddyfile("trusted_origins *.example")); err == nil || !strings.Contains(out, "without wildcards") {
+		t.Errorf("a wildcard is taken: %v\n%s", err, out)
+	}
+}

@@ -37,7 +37,8 @@
 // rates are text such as "100/s burst 200". Errors are problem details
 // (RFC 9457) with one sentence in detail and, where one member of the body or
 // one parameter of the query is to blame, its name in field. Requests that
-// change something are refused when they come from a page of another origin.
+// change something are refused when they come from a page of another origin that
+// is none of [Handler.TrustedOrigins].
 //
 // The pages are at the root: webhooks, deliveries, charts, replays, and for each
 // webhook a test that is explained, its secret, and how its deliveries are

@@ -49,6 +49,13 @@ type Handler struct {
 	// the handler, and at the root.
 	Prefix string
 
+	// TrustedOrigins are origins, such as "https://app.example", whose pages may
+	// change something, as those of the Host of a request may: where a proxy
+	// gives requests another Host, the one at which browsers reach the pages.
+	// [CheckOrigin] says how they are written; with one that it refuses every
+	// request is answered with 500. Default: none.
+	TrustedOrigins []string
+
 	// NoPages leaves the pages out: there is the API alone.
 	NoPages bool
 
@@ -60,17 +67,15 @@ type Handler struct {
 	// Logger is told of trouble with the store. Default: nobody.
 	Logger *slog.Logger
 
-	once    sync.Once
-	mux     *http.ServeMux
-	prefix  string
-	log     *slog.Logger
-	kept    kept
-	rollups rollups
+	once        sync.Once
+	misuse      error // why every request is refused
+	crossOrigin http.CrossOriginProtection
+	mux         *http.ServeMux
+	prefix      string
+	log         *slog.Logger
+	kept        kept
+	rollups     rollups
 }
-
-// crossOrigin keeps pages of other origins from changing anything with the
-// credentials that a browser adds by itself.
-var crossOrigin = http.NewCrossOriginProtection()
 
 // ServeHTTP answers one request; see the package's documentation.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -104,6 +109,9 @@ func (h *Handler) prepare() {
 	h.prefix = strings.TrimRight(h.Prefix, "/")
 	if h.log = h.Logger; h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.misuse = h.trustOrigins(); h.Operator && h.Tenant != nil {
+		h.misuse = errTenantOfOperator
 	}
 	h.mux = http.NewServeMux()
 	methods := make(map[string][]string)
@@ -197,8 +205,8 @@ func (h *Handler) admit(c *call, rt route) error {
 	}
 	forbidden := func(detail string) error { return &refusal{status: http.StatusForbidden, detail: detail} }
 	switch {
-	case h.Operator && h.Tenant != nil:
-		return &refusal{status: http.StatusInternalServerError, detail: "the webhook settings are not set up properly: tell whoever operates the server", cause: errTenantOfOperator}
+	case h.misuse != nil:
+		return &refusal{status: http.StatusInternalServerError, detail: "the webhook settings are not set up properly: tell whoever operates the server", cause: h.misuse}
 	case h.Operator:
 		c.operator, c.tenant = true, sender.AnyTenant
 	case h.Tenant != nil:
@@ -209,7 +217,7 @@ func (h *Handler) admit(c *call, rt route) error {
 		c.tenant = tenant
 	}
 	if rt.method != http.MethodGet {
-		if err := crossOrigin.Check(c.r); err != nil {
+		if err := h.crossOrigin.Check(c.r); err != nil {
 			return forbidden("the request comes from a page of another origin: make it from your server, or from a page of this site")
 		}
 	}

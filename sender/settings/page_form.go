@@ -44,14 +44,15 @@ func (c *call) form() (url.Values, error) {
 }
 
 // fromOwnPage refuses a form when nothing tells that it comes from a page of
-// this site. What crossOrigin accepts without a word of the browser's is not
-// enough: a form may be posted by a browser that knows neither of its headers.
+// this site, or of a trusted one. What [http.CrossOriginProtection] accepts
+// without a word of the browser's is not enough: a form may be posted by a
+// browser that knows neither of its headers.
 func (c *call) fromOwnPage() error {
 	h := c.r.Header
 	if h.Get("Sec-Fetch-Site") != "" || h.Get("Origin") != "" {
 		return nil // it has been checked
 	}
-	if from, err := url.Parse(h.Get("Referer")); err == nil && from.Host != "" && from.Host == c.r.Host {
+	if c.handler.isOwnPage(c.r, h.Get("Referer")) {
 		return nil
 	}
 	return &refusal{status: http.StatusForbidden, detail: "the browser does not say which page the form is from: use a newer browser, or the API below api/"}
