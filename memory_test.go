@@ -2,10 +2,7 @@ package caddywebhooks_test
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"go/types"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -116,24 +113,11 @@ func TestMapsAreBounded(t *testing.T) {
 // build, as folder: structure.field.
 func keptMaps(t *testing.T) (names []string) {
 	t.Helper()
-	for _, folder := range []string{"webhook", "sender", "receiver", "signer", "diagnose", "caddymodule", "egress", "internal"} {
-		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || isForTests(path) {
-				return err
-			}
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-			if err != nil {
-				return err
-			}
-			for _, declaration := range file.Decls {
-				names = append(names, mapsIn(filepath.ToSlash(filepath.Dir(path)), declaration)...)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+	eachSource(t, func(path string, file *ast.File) {
+		for _, declaration := range file.Decls {
+			names = append(names, mapsIn(filepath.ToSlash(filepath.Dir(path)), declaration)...)
 		}
-	}
+	})
 	return names
 }
 
