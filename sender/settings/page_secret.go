@@ -43,13 +43,17 @@ func secretPage(c *call) error {
 	return c.secretPage(http.StatusOK, &secretDetail{})
 }
 
+// signing is the endpoint of the page and the secrets that it is signed with.
+func (c *call) signing() (info sender.EndpointInfo, secrets []sender.EndpointSecret, err error) {
+	if info, err = c.Endpoint(c.context(), c.tenant, c.id()); err == nil {
+		secrets, err = c.Secrets(c.context(), c.tenant, c.id())
+	}
+	return info, secrets, err
+}
+
 // secretPage shows which secrets sign and until when.
 func (c *call) secretPage(status int, d *secretDetail) error {
-	info, err := c.Endpoint(c.context(), c.tenant, c.id())
-	if err != nil {
-		return err
-	}
-	secrets, err := c.Secrets(c.context(), c.tenant, c.id())
+	info, secrets, err := c.signing()
 	if err != nil {
 		return err
 	}

@@ -54,11 +54,7 @@ func verifyPage(c *call) error { return c.verifyPage(http.StatusOK, new(verifica
 
 // verifyPage shows how deliveries of an endpoint are verified.
 func (c *call) verifyPage(status int, v *verification) error {
-	info, err := c.Endpoint(c.context(), c.tenant, c.id())
-	if err != nil {
-		return err
-	}
-	secrets, err := c.Secrets(c.context(), c.tenant, c.id())
+	info, secrets, err := c.signing()
 	if err != nil {
 		return err
 	}

@@ -66,15 +66,7 @@ func BenchmarkAppend(b *testing.B) {
 func BenchmarkPutEvents(b *testing.B) {
 	for _, size := range batchSizes {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			s := openTemp(b)
-			publications := batch(size, 0, "a")
-			b.ReportAllocs()
-			used, began := processorTime(b), time.Now()
-			for n := 0; b.Loop(); n += size {
-				renumber(publications, n)
-				put(b, s, publications)
-			}
-			report(b, b.N*size, began, used)
+			benchmarkPut(b, batch(size, 0, "a"))
 		})
 	}
 }
@@ -84,34 +76,24 @@ func BenchmarkPutEvents(b *testing.B) {
 func BenchmarkSettle(b *testing.B) {
 	for _, size := range batchSizes {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			s := openTemp(b)
-			publications := batch(size, 0, "a")
-			b.ReportAllocs()
-			var used, took time.Duration
-			for n := 0; b.Loop(); n += size {
-				b.StopTimer()
-				renumber(publications, n)
-				put(b, s, publications)
-				before, began := processorTime(b), time.Now()
-				b.StartTimer()
-				settleAll(b, s, publications, "a", delivered)
-				took += time.Since(began)
-				used += processorTime(b) - before
-			}
-			b.ReportMetric(float64(b.N*size)/took.Seconds(), "events/s")
-			b.ReportMetric(float64(used.Nanoseconds())/1000/float64(b.N*size), "cpu-µs/event")
+			benchmarkSettle(b, size, delivered)
 		})
 	}
 }
 
 // BenchmarkPutTenants stores batches of events of 100 tenants.
 func BenchmarkPutTenants(b *testing.B) {
-	const size = 256
-	s := openTemp(b)
-	publications := batch(size, 0, "a")
+	publications := batch(256, 0, "a")
 	for i, p := range publications {
 		p.Events[0].Event.Tenant = fmt.Sprint("tenant", i*7%100)
 	}
+	benchmarkPut(b, publications)
+}
+
+// benchmarkPut stores publications under ever new IDs.
+func benchmarkPut(b *testing.B, publications []*sender.Publication) {
+	s := openTemp(b)
+	size := len(publications)
 	b.ReportAllocs()
 	used, began := processorTime(b), time.Now()
 	for n := 0; b.Loop(); n += size {
@@ -123,22 +105,28 @@ func BenchmarkPutTenants(b *testing.B) {
 
 // BenchmarkSettleWhole settles attempts with all that is kept of them.
 func BenchmarkSettleWhole(b *testing.B) {
-	const size = 256
-	s := openTemp(b)
-	publications := batch(size, 0, "a")
 	outcome, whole := delivered, storedtest.WholeAttempt()
 	outcome.Attempt = &whole
+	benchmarkSettle(b, 256, outcome)
+}
+
+// benchmarkSettle settles batches of deliveries; storing them is not counted.
+func benchmarkSettle(b *testing.B, size int, outcome sender.Outcome) {
+	s := openTemp(b)
+	publications := batch(size, 0, "a")
 	b.ReportAllocs()
-	var used time.Duration
+	var used, took time.Duration
 	for n := 0; b.Loop(); n += size {
 		b.StopTimer()
 		renumber(publications, n)
 		put(b, s, publications)
-		before := processorTime(b)
+		before, began := processorTime(b), time.Now()
 		b.StartTimer()
 		settleAll(b, s, publications, "a", outcome)
+		took += time.Since(began)
 		used += processorTime(b) - before
 	}
+	b.ReportMetric(float64(b.N*size)/took.Seconds(), "events/s")
 	b.ReportMetric(float64(used.Nanoseconds())/1000/float64(b.N*size), "cpu-µs/event")
 }
 
