@@ -26,6 +26,7 @@ func main() {
 	flag.DurationVar(&o.duration, "for", 30*time.Minute, "how long the traffic goes on")
 	flag.DurationVar(&o.every, "sample", 10*time.Second, "how often it is measured")
 	flag.DurationVar(&o.reload, "reload", 20*time.Second, "how often the configuration is loaded anew")
+	flag.DurationVar(&o.pause, "pause", 20*time.Millisecond, "how long each of the four publishers rests between two events")
 	flag.StringVar(&o.binary, "binary", "", "the program; default: it is built")
 	race := flag.Bool("race", false, "build the program with the race detector")
 	flag.Parse()
@@ -37,8 +38,8 @@ func main() {
 
 // options are what a soak is told.
 type options struct {
-	duration, every, reload time.Duration
-	binary                  string
+	duration, every, reload, pause time.Duration
+	binary                         string
 }
 
 // run goes through a soak and prints what it measures.
@@ -57,6 +58,7 @@ func run(ctx context.Context, w io.Writer, o options, race bool) error {
 		defer func() { err = errors.Join(err, scene.Close()) }()
 		// The store must come to an even size while it is looked at.
 		scene.Settings = "retention 1m\n\t\tmax_backlog 1000000"
+		scene.Publishers.Pause = o.pause
 		if err := scene.Start(scene.Caddyfile("0")); err != nil {
 			return err
 		}

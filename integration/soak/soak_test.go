@@ -10,7 +10,7 @@ import (
 // TestSoak is a short run of the command: long enough for two reloads, and too
 // short to see slow growth.
 func TestSoak(t *testing.T) {
-	o := options{duration: 20 * time.Second, every: time.Second, reload: 7 * time.Second}
+	o := options{duration: 20 * time.Second, every: time.Second, reload: 7 * time.Second, pause: 20 * time.Millisecond}
 	if err := run(t.Context(), os.Stdout, o, false); err != nil {
 		t.Error(err)
 	}
