@@ -45,7 +45,8 @@ func (s *Sender) Deactivate(ctx context.Context, tenant, id string) (EndpointInf
 
 // TestEndpoint sends a signed sample of an event type to an endpoint now, and
 // says what came of it. Without a type it is the first one that the endpoint
-// subscribes to. It makes no delivery. Errors wrap [ErrNotFound], or
+// subscribes to. It makes no delivery, but a success ends a pause after failures,
+// for one delivery to be tried. Errors wrap [ErrNotFound], or
 // [ErrEndpoint] when the type is unknown.
 func (s *Sender) TestEndpoint(ctx context.Context, tenant, id, eventType string) (TestReport, error) {
 	t, err := s.targetOf(tenant, id)

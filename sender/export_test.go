@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"net/netip"
 	"testing"
 	"time"
@@ -23,6 +24,27 @@ func SetSettleGrace(t testing.TB, d time.Duration) {
 	before := settleGrace
 	settleGrace = d
 	t.Cleanup(func() { settleGrace = before })
+}
+
+// Draw is a source of randomness that always gives the same: how [jitter]
+// varies a time.
+type Draw uint64
+
+// The draws that make a time a fifth shorter, leave it, and make it a fifth
+// longer.
+const (
+	Shortest  Draw = 0
+	Unchanged Draw = 1 << 16
+	Longest   Draw = 2 << 16
+)
+
+// Read implements [io.Reader].
+func (d Draw) Read(p []byte) (int, error) {
+	bytes := binary.LittleEndian.AppendUint64(nil, uint64(d))
+	for i := range p {
+		p[i] = bytes[i%len(bytes)]
+	}
+	return len(p), nil
 }
 
 // The limits of what may wait for the disk.

@@ -135,12 +135,15 @@ func (l *lane) forgive() {
 	l.rest = time.Time{}
 }
 
-// tested notes that a test has succeeded.
+// tested notes that a test has succeeded: whoever is back need not wait for the
+// end of the pause. A rest that the endpoint has asked for, it gets all the same.
 func (l *lane) tested(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.health.TestedAt = now
 	l.s.unhealthy.add(l)
+	l.breaker.endPause(now)
+	l.pump()
 }
 
 func (l *lane) tenant() string {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,12 +162,8 @@ func TestBreakerPausesLane(t *testing.T) {
 	})
 	c := toPeers(p)
 	c.Retry = []webhook.Duration{webhook.Duration(time.Hour)}
-	r := newRig(t, c)
-	for i, id := range numbered(5) { // one after the other: each is a failure in a row
-		r.publish(id)
-		r.settled(id, "a", 1)
-		p.waitFor(t, i+1)
-	}
+	r := newDrawnRig(t, c, sender.Unchanged)
+	r.fail("a", numbered(5)...)
 	begin := r.clock.Now()
 	waiting := numbered(40)[5:]
 	r.publish(waiting...)
@@ -204,15 +201,11 @@ func TestBreakerProbeFails(t *testing.T) {
 	p := newPeer(t, status(500))
 	c := toPeers(p)
 	c.Retry = []webhook.Duration{webhook.Duration(24 * time.Hour)}
-	r := newRig(t, c)
+	r := newDrawnRig(t, c, sender.Unchanged)
 	ids := numbered(20)
-	for i, id := range ids[:5] {
-		r.publish(id)
-		r.settled(id, "a", 1)
-		p.waitFor(t, i+1)
-	}
+	r.fail("a", ids[:5]...)
 	r.publish(ids[5:]...)
-	for i, pause := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute} {
+	for i, pause := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute} {
 		at := r.clock.alarm(t, r.clock.Now().Add(pause))
 		r.clock.advanceTo(at.Add(-1))
 		p.waitFor(t, 5+i)
@@ -223,6 +216,77 @@ func TestBreakerProbeFails(t *testing.T) {
 	}
 	if ids := p.ids(); !slices.IsSorted(ids) {
 		t.Errorf("the probes were not the oldest: %q", ids)
+	}
+}
+
+// TestBreakerDraws: the sender's source of randomness varies the pause.
+func TestBreakerDraws(t *testing.T) {
+	for draw, pause := range map[sender.Draw]time.Duration{sender.Shortest: 24 * time.Second, sender.Longest: 36 * time.Second} {
+		p := newPeer(t, status(500))
+		r := newDrawnRig(t, toPeers(p), draw)
+		r.fail("a", numbered(5)...)
+		if got := r.info("a").PausedUntil.Sub(r.clock.Now()); got != pause {
+			t.Errorf("draw %d: the pause is %s, want %s", draw, got, pause)
+		}
+	}
+}
+
+// TestTestEndsPause: a test that succeeds ends the breaker's pause, and all that
+// has waited goes out; one that fails does not, nor does a success end a rest
+// that the endpoint has asked for.
+func TestTestEndsPause(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		rest        string // Retry-After
+		test, probe int    // what they are answered
+		wantPaused  time.Duration
+	}{
+		{"it is back", "", 200, 200, 0},
+		{"it is not", "", 500, 500, 30 * time.Second},
+		{"it fails again", "", 200, 500, time.Minute},
+		{"it wants a rest", "600", 200, 200, 10 * time.Minute},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newPeer(t, func(w http.ResponseWriter, r *http.Request, n int) {
+				switch {
+				case n <= 5:
+					if n == 5 && test.rest != "" {
+						w.Header().Set("Retry-After", test.rest)
+					}
+					w.WriteHeader(http.StatusServiceUnavailable)
+				case strings.HasPrefix(r.Header.Get("webhook-id"), "event-"):
+					w.WriteHeader(test.probe)
+				default:
+					w.WriteHeader(test.test)
+				}
+			})
+			c := toPeers(p)
+			c.Retry = []webhook.Duration{webhook.Duration(time.Hour)}
+			r := newDrawnRig(t, c, sender.Unchanged)
+			r.fail("a", numbered(5)...)
+			waiting := numbered(10)[5:]
+			r.publish(waiting...)
+			r.idle("a")
+			report, err := r.TestEndpoint(t.Context(), "", "a", "message.created")
+			if err != nil || report.OK != (test.test == 200) {
+				t.Fatalf("the test: OK %t, %v", report.OK, err)
+			}
+			switch {
+			case test.wantPaused == 0:
+				r.delivered("a", waiting...)
+				r.wantState("a", sender.StateActive)
+				return
+			case test.probe == 500 && test.test == 200:
+				r.settled(waiting[0], "a", 1)
+			}
+			r.idle("a")
+			if got := r.info("a").PausedUntil.Sub(r.clock.Now()); got != test.wantPaused {
+				t.Errorf("paused for %s, want %s", got, test.wantPaused)
+			}
+			if r.record(waiting[1], "a").Attempts > 0 {
+				t.Error("more than one delivery was tried")
+			}
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -28,6 +29,7 @@ type rig struct {
 	store  sender.Store
 	config sender.Config
 	logger *slog.Logger
+	random io.Reader // nil: the computer's
 	notify func(sender.Notice)
 	opened bool
 }
@@ -54,6 +56,15 @@ func newRig(t testing.TB, config sender.Config) *rig {
 	return r
 }
 
+// newDrawnRig is a rig whose waits are all varied alike.
+func newDrawnRig(t testing.TB, config sender.Config, draw sender.Draw) *rig {
+	t.Helper()
+	r := &rig{t: t, clock: newFakeClock(), config: config, random: draw}
+	r.open()
+	r.start()
+	return r
+}
+
 // open opens the store, at first an empty one, and makes a sender on it.
 func (r *rig) open() {
 	r.t.Helper()
@@ -69,7 +80,7 @@ func (r *rig) open() {
 	if r.wrap != nil {
 		r.store = r.wrap(store)
 	}
-	o := sender.Options{Logger: r.logger, Notify: r.notify}
+	o := sender.Options{Logger: r.logger, Random: r.random, Notify: r.notify}
 	if r.clock != nil {
 		o.Clock = r.clock
 	}
@@ -177,6 +188,16 @@ func (r *rig) delivered(endpoint string, ids ...string) {
 	r.t.Helper()
 	for _, id := range ids {
 		until(r.t, "event "+id+" is delivered to "+endpoint, func() bool { return r.record(id, endpoint).Status == sender.Succeeded })
+	}
+}
+
+// fail publishes events one after the other to an endpoint that fails, so that
+// each is a failure in a row.
+func (r *rig) fail(endpoint string, ids ...string) {
+	r.t.Helper()
+	for _, id := range ids {
+		r.publish(id)
+		r.settled(id, endpoint, 1)
 	}
 }
 

@@ -401,6 +401,37 @@ func TestGoneEverywhere(t *testing.T) {
 	})
 }
 
+// TestTestEndsAllPauses: a test that succeeds at one instance ends the pauses of
+// the others as well.
+func TestTestEndsAllPauses(t *testing.T) {
+	var back atomic.Bool
+	p := newPeer(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+		if !back.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	c := toPeers(p)
+	c.Retry = []webhook.Duration{webhook.Duration(time.Hour)}
+	f := newFleet(t, 2, c)
+	a, b := f.all[0], f.all[1]
+	ids := numbered(10)
+	a.fail("a", ids[:5]...)
+	b.fail("a", ids[5:]...)
+	a.state("a", sender.StatePaused)
+	b.state("a", sender.StatePaused)
+	back.Store(true)
+	if report, err := a.TestEndpoint(t.Context(), "", "a", "message.created"); err != nil || !report.OK {
+		t.Fatalf("the test: %q, %v", report.Summary, err)
+	}
+	a.state("a", sender.StateActive)
+	for range 10 { // what is to be told is told within a second or two; the pause is at least 24 s
+		f.clock.advance(time.Second)
+		f.agree()
+		time.Sleep(5 * time.Millisecond)
+	}
+	b.state("a", sender.StateActive)
+}
+
 // TestSharedReplay: a replay goes on at another instance when the one that runs
 // it dies, and can be cancelled at any.
 func TestSharedReplay(t *testing.T) {

@@ -140,6 +140,9 @@ func (l *lane) followHealth(h *health, version int64, otherwise bool) {
 	if mine.TestedAt.Equal(before.TestedAt) {
 		mine.TestedAt = h.TestedAt
 	}
+	if h.TestedAt.After(before.TestedAt) {
+		l.breaker.endPause(now)
+	}
 	follows := mine.Disabled == before.Disabled && !mine.BegunAt.After(h.BegunAt)
 	if h.BegunAt.After(mine.BegunAt) {
 		follows, mine.BegunAt = true, h.BegunAt

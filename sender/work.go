@@ -145,9 +145,9 @@ func (l *lane) judged(r *result) {
 		if r.retryAfter > 0 {
 			l.rest = later(l.rest, now.Add(r.retryAfter))
 		}
-		if l.breaker.failed(r.attempt.StartedAt, now) {
+		if l.breaker.failed(r.attempt.StartedAt, now, l.s.random) {
 			l.s.log.Warn("endpoint keeps failing; it is left alone for a while", "endpoint", l.id,
-				"failures", l.breaker.failures, "pause", l.breaker.pause, "error", r.attempt.Error)
+				"failures", l.breaker.failures, "pause", l.breaker.until.Sub(now), "error", r.attempt.Error)
 		}
 		if after := l.s.current.Load().disableAfter; l.health.hopeless(now, after) {
 			reason := fmt.Sprintf("it has had no success for %s: %s", webhook.Duration(after), r.attempt.Error)
