@@ -31,7 +31,8 @@ func Build(ctx context.Context, path, pkg string, race bool) error {
 }
 
 // InFolder does something with a program in a folder of its own, which is
-// removed afterwards. Without a program, Caddy is built.
+// removed afterwards. Without a program, Caddy is built. A race that the program
+// sees is an error.
 func InFolder(ctx context.Context, program string, race bool, do func(program, folder string) error) (err error) {
 	folder, err := os.MkdirTemp("", "caddyproc-")
 	if err != nil {
@@ -48,5 +49,5 @@ func InFolder(ctx context.Context, program string, race bool, do func(program, f
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return err
 	}
-	return do(program, home)
+	return errors.Join(do(program, home), races(home))
 }

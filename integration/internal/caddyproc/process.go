@@ -61,7 +61,8 @@ func (p *Process) Launch(caddyfile string) error {
 // Environ is the environment of this Caddy and of its commands.
 func (p *Process) Environ() []string {
 	return append(os.Environ(), "HOME="+p.Home,
-		"XDG_DATA_HOME="+filepath.Join(p.Home, "data"), "XDG_CONFIG_HOME="+filepath.Join(p.Home, "config"))
+		"XDG_DATA_HOME="+filepath.Join(p.Home, "data"), "XDG_CONFIG_HOME="+filepath.Join(p.Home, "config"),
+		logRaces(p.Home))
 }
 
 // Start runs Caddy with a Caddyfile and waits until it serves. The error holds
