@@ -1,103 +1,34 @@
 package main
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
-
-	"github.com/manysends/caddy-webhooks/sender"
-	"github.com/manysends/caddy-webhooks/sender/sqlitestore"
 )
 
-// found is what was found after the power has failed at some moments.
+// found is what was found of one file after the power has failed at some
+// moments.
 type found struct {
 	cuts     int
-	unusable int // stores that do not open
-	promised int // events that had been acknowledged, over all cuts
+	unusable int // files that do not open
+	promised int // events that must be there, over all cuts
 	lost     int // of them
+	misread  int // files that hold what nobody has written
 	first    error
 }
 
-func (f found) String() string {
-	return fmt.Sprintf("%d cuts, %d stores do not open, %d of %d acknowledged events lost", f.cuts, f.unusable, f.lost, f.promised)
+func (f *found) String() string {
+	return fmt.Sprintf("%d of %d do not open, %d of %d events lost, %d hold what nobody wrote", f.unusable, f.cuts, f.lost, f.promised, f.misread)
 }
 
-// cutAll has the power fail at so many moments of a trace, in a folder that is
-// made anew each time.
-func cutAll(t *trace, m mode, syncing bool, cuts int, random *rand.Rand, folder string) (f found, err error) {
-	at := make([]int, cuts)
-	for i := range at {
-		at[i] = t.begins + 1 + random.IntN(len(t.operations)-t.begins)
+// wrong is an error when anything was found that must not be.
+func (f *found) wrong() error {
+	if f.lost+f.unusable+f.misread == 0 {
+		return nil
 	}
-	slices.Sort(at)
-	d := newDisk()
-	var promised []string
-	next := 0
-	for number := 0; number <= len(t.operations) && next < cuts; number++ {
-		for ; next < cuts && at[next] == number; next++ {
-			if err := os.RemoveAll(folder); err != nil {
-				return f, err
-			}
-			if err := os.MkdirAll(folder, 0o700); err != nil {
-				return f, err
-			}
-			if err := d.fail(folder, m, random); err != nil {
-				return f, err
-			}
-			f.look(folder, promised)
-		}
-		if number < len(t.operations) {
-			op := t.operations[number]
-			if op.kind == acknowledge {
-				promised = append(promised, op.event)
-			}
-			d.do(number, op, syncing)
-		}
-	}
-	return f, nil
-}
-
-// look opens the store and looks for what was promised.
-func (f *found) look(folder string, promised []string) {
-	f.cuts++
-	f.promised += len(promised)
-	s, err := sqlitestore.Open(filepath.Join(folder, "webhooks.db"), sqlitestore.Options{})
-	if err != nil {
-		f.unusable++
-		f.lost += len(promised)
-		f.note(err)
-		return
-	}
-	for _, id := range promised {
-		if err := kept(s, id); err != nil {
-			f.lost++
-			f.note(fmt.Errorf("event %s of %d: %w", id, len(promised), err))
-		}
-	}
-	if err := s.Close(); err != nil {
-		f.unusable++
-		f.note(err)
-	}
-}
-
-// kept says what is wrong with an event that was promised.
-func kept(s *sqlitestore.Store, id string) error {
-	record, err := s.Event(context.Background(), "", id)
-	if err != nil {
-		return err
-	}
-	if len(record.Deliveries) != 2 || len(record.Event.Data) < 2000 {
-		return fmt.Errorf("it has %d deliveries and %d bytes of data", len(record.Deliveries), len(record.Event.Data))
-	}
-	for _, d := range record.Deliveries {
-		if d.Status != sender.Pending && (d.Status != sender.Succeeded || len(d.History) == 0) {
-			return fmt.Errorf("its delivery to %s is %s with %d attempts", d.EndpointID, d.Status, len(d.History))
-		}
-	}
-	return nil
+	return fmt.Errorf("%s: %w", f, f.first)
 }
 
 // note keeps the first thing that was wrong.
@@ -105,4 +36,69 @@ func (f *found) note(err error) {
 	if f.first == nil {
 		f.first = err
 	}
+}
+
+// findings are what was found of both files.
+type findings struct{ store, seen found }
+
+// wrong is an error when anything was found that must not be.
+func (f *findings) wrong() error {
+	var errs []error
+	if err := f.store.wrong(); err != nil {
+		errs = append(errs, fmt.Errorf("the store: %w", err))
+	}
+	if err := f.seen.wrong(); err != nil {
+		errs = append(errs, fmt.Errorf("the receiver's file: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// cutAll has the power fail at so many moments of a trace, in a folder that is
+// made anew each time.
+func cutAll(r *recording, m mode, syncing bool, cuts int, random *rand.Rand, folder string) (f findings, err error) {
+	at := r.moments(cuts, random)
+	d := newDisk(map[string][]byte{seenFile: r.seed})
+	var acknowledged []string
+	durable := durability{durable: slices.Clone(r.seeds)}
+	next := 0
+	for number := 0; number <= len(r.operations) && next < cuts; number++ {
+		for ; next < cuts && at[next] == number; next++ {
+			if err := errors.Join(os.RemoveAll(folder), os.MkdirAll(folder, 0o700)); err != nil {
+				return f, err
+			}
+			if err := d.fail(folder, m, random); err != nil {
+				return f, err
+			}
+			f.store.lookIntoStore(folder, acknowledged)
+			f.seen.lookIntoSeen(folder, durable.durable, r.sent)
+		}
+		if number < len(r.operations) {
+			op := r.operations[number]
+			if op.kind == acknowledge {
+				acknowledged = append(acknowledged, op.event)
+			}
+			durable.take(op)
+			d.do(number, op, syncing)
+		}
+	}
+	return f, nil
+}
+
+// moments are numbers of operations before which the power fails, sorted. One
+// half are taken from those on the receiver's file, which are few.
+func (r *recording) moments(n int, random *rand.Rand) []int {
+	var few []int
+	for number, op := range r.operations {
+		if op.file == seenFile || op.to == seenFile || op.kind == syncFolder {
+			few = append(few, number, number+1)
+		}
+	}
+	at := make([]int, n)
+	for i := range at {
+		if at[i] = 1 + random.IntN(len(r.operations)); i%2 == 0 && len(few) > 0 {
+			at[i] = few[random.IntN(len(few))]
+		}
+	}
+	slices.Sort(at)
+	return at
 }

@@ -8,8 +8,12 @@ import (
 	"slices"
 )
 
-// sector is what a disk writes as a whole, in bytes.
-const sector = 512
+// sector is what a disk writes as a whole, in bytes, if it keeps to that, and
+// crumb what it is at the worst.
+const (
+	sector = 512
+	crumb  = 8
+)
 
 // mode is what a disk keeps of the writes that were not synced.
 type mode struct {
@@ -25,11 +29,14 @@ var modes = []mode{
 	{"nothing unsynced is kept", func(*rand.Rand, []operation) []operation { return nil }},
 	{"some writes are kept, whatever their order", someOf},
 	{"some sectors of some writes are kept", func(r *rand.Rand, list []operation) []operation {
-		return torn(r, someOf(r, list))
+		return torn(r, someOf(r, list), sector)
+	}},
+	{"some crumbs of some writes are kept", func(r *rand.Rand, list []operation) []operation {
+		return torn(r, someOf(r, list), crumb)
 	}},
 	{"all but a torn last write is kept", func(r *rand.Rand, list []operation) []operation {
 		if n := len(list); n > 0 {
-			return append(slices.Clone(list[:n-1]), torn(r, list[n-1:])...)
+			return append(slices.Clone(list[:n-1]), torn(r, list[n-1:], sector)...)
 		}
 		return nil
 	}},
@@ -45,15 +52,15 @@ func someOf(r *rand.Rand, list []operation) (kept []operation) {
 	return kept
 }
 
-// torn keeps some of the sectors of each write.
-func torn(r *rand.Rand, list []operation) (kept []operation) {
+// torn keeps some of the pieces of each write.
+func torn(r *rand.Rand, list []operation, piece int) (kept []operation) {
 	for _, op := range list {
 		if op.kind != write {
 			kept = append(kept, op)
 			continue
 		}
 		for start := 0; start < len(op.data); {
-			end := min(start+sector-int((op.offset+int64(start))%sector), len(op.data))
+			end := min(start+piece-int((op.offset+int64(start))%int64(piece)), len(op.data))
 			if r.IntN(2) == 0 {
 				kept = append(kept, operation{kind: write, file: op.file, offset: op.offset + int64(start), data: op.data[start:end]})
 			}
@@ -66,7 +73,7 @@ func torn(r *rand.Rand, list []operation) (kept []operation) {
 // disk is what is surely on a disk, and what may be, while a trace goes on.
 type disk struct {
 	files  map[string]*file
-	before map[string]*file // removed, and not surely so
+	before map[string]*file // what a name stood for, and perhaps still does
 }
 
 // file is one file of a disk.
@@ -77,7 +84,14 @@ type file struct {
 	numbers  []int // of the unsynced operations in the trace
 }
 
-func newDisk() *disk { return &disk{files: map[string]*file{}, before: map[string]*file{}} }
+// newDisk is a disk that surely has some files.
+func newDisk(files map[string][]byte) *disk {
+	d := &disk{files: map[string]*file{}, before: map[string]*file{}}
+	for name, content := range files {
+		d.files[name] = &file{named: true, synced: slices.Clone(content)}
+	}
+	return d
+}
 
 // of is a file, which is made if there is none.
 func (d *disk) of(name string) *file {
@@ -93,6 +107,8 @@ func (d *disk) of(name string) *file {
 // sure.
 func (d *disk) do(number int, op operation, syncing bool) {
 	switch op.kind {
+	case create:
+		d.of(op.file)
 	case write, truncate:
 		f := d.of(op.file)
 		f.unsynced = append(f.unsynced, op)
@@ -111,6 +127,13 @@ func (d *disk) do(number int, op operation, syncing bool) {
 			d.before[op.file] = f
 			delete(d.files, op.file)
 		}
+	case rename:
+		if f := d.files[op.file]; f != nil {
+			d.before[op.file], d.before[op.to] = f, d.files[op.to]
+			f.named = false
+			d.files[op.to] = f
+			delete(d.files, op.file)
+		}
 	case syncFolder:
 		if !syncing {
 			return
@@ -119,7 +142,7 @@ func (d *disk) do(number int, op operation, syncing bool) {
 		for _, f := range d.files {
 			f.named = true
 		}
-	case acknowledge:
+	case acknowledge, receive:
 	}
 }
 

@@ -9,18 +9,21 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // operation is one thing that was done to the disk, or one promise.
 type operation struct {
 	kind operationKind
-	file string // the name in the folder of the store
+	at   time.Duration // since 1970
+	file string        // the name in the folder
 
 	// of a write
 	offset int64
 	data   []byte
 
-	size  int64 // of a truncation
+	size  int64  // of a truncation
+	to    string // of a renaming, the other name
 	event string
 
 	// began is, of a sync, how many operations came before it was begun: it
@@ -34,28 +37,38 @@ const (
 	write operationKind = iota
 	truncate
 	sync
+	create
 	remove
+	rename
 	syncFolder  // names are sure from then on
-	acknowledge // the answer 202 or 200 is about to be sent
+	acknowledge // the answer 202 or 200 to a publisher is about to be sent
+	receive     // the application's 200 is about to be sent on to the provider
 )
 
-// trace is what was done, in order.
+// trace is what was done in a folder, in order.
 type trace struct {
+	folder     string
 	operations []operation
-	begins     int // of the first operation after which something is promised
+	sizes      map[string]int64 // of the files that are written to at their end
 }
 
-// What strace writes: "123 pwrite64(9<path>, "data", 4096, 32) = 4096", where
-// path and data are in hexadecimal; another thread may come in between the
-// beginning and the end of a call.
+// What strace writes: "123 1709634600.123456 pwrite64(9<path>, "data", 4096, 32)
+// = 4096", where path and data are in hexadecimal; another thread may come in
+// between the beginning and the end of a call.
 var (
-	callLine    = regexp.MustCompile(`^(\d+) +(\w+)\((\d+)<([^>]*)>(.*)$`)
-	removeLine  = regexp.MustCompile(`^\d+ +unlink(?:at)?\((?:AT_FDCWD[^,]*, )?"((?:\\x[0-9a-f]{2})*)"`)
-	resumedLine = regexp.MustCompile(`^(\d+) +<\.\.\. (\w+) resumed>(.*)$`)
+	callLine    = regexp.MustCompile(`^(\d+) +([\d.]+) +(\w+)\((\d+)<([^>]*)>(.*)$`)
+	nameLine    = regexp.MustCompile(`^\d+ +([\d.]+) +(unlink|rename|open)\w*\((?:AT_FDCWD[^,]*, )?"((?:\\x[0-9a-f]{2})*)"(?:, (?:AT_FDCWD[^,]*, )?"((?:\\x[0-9a-f]{2})*)")?`)
+	resumedLine = regexp.MustCompile(`^(\d+) +([\d.]+) +<\.\.\. (\w+) resumed>(.*)$`)
 	quoted      = regexp.MustCompile(`^, "((?:\\x[0-9a-f]{2})*)", (\d+)(?:, (\d+))?`)
 	result      = regexp.MustCompile(`= (-?\d+)`)
-	acknowledgd = regexp.MustCompile(`^HTTP/1\.1 20[02] (?s:.*)\{"id":"([^"]+)"\}`)
+	published   = regexp.MustCompile(`^HTTP/1\.1 20[02] (?s:.*)\{"id":"([^"]+)"\}`)
+	received    = regexp.MustCompile(`^HTTP/1\.1 200 (?s:.*)\r\nWebhook-Id: (\S+)\r\n`)
 )
+
+// isWatched tells whether a file is one of the store's or of the receiver's.
+func isWatched(name string) bool {
+	return strings.HasPrefix(name, storeFile) || strings.HasPrefix(name, seenFile)
+}
 
 // begun is a call that has not ended yet.
 type begun struct {
@@ -63,65 +76,71 @@ type begun struct {
 	at                    int
 }
 
-// readTrace reads the trace of a process with a store.
-func readTrace(path, store string) (*trace, error) {
+// readTrace reads the trace of a process that works in a folder. The files that
+// are written to at their end had these sizes before.
+func readTrace(path, folder string, sizes map[string]int64) (*trace, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	t := new(trace)
+	t := &trace{folder: folder, sizes: sizes}
 	underway := make(map[string]begun) // by thread
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<26)
 	for lines.Scan() {
-		line := lines.Text()
-		if m := resumedLine.FindStringSubmatch(line); m != nil {
-			if b, ok := underway[m[1]]; ok && b.call == m[2] {
-				delete(underway, m[1])
-				if err := t.end(b, m[3], store); err != nil {
-					return nil, err
-				}
-			}
-			continue
-		}
-		if m := removeLine.FindStringSubmatch(line); m != nil {
-			if err := t.remove(m[1], store); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		m := callLine.FindStringSubmatch(line)
-		if m == nil {
-			continue
-		}
-		path, err := unhex(m[4])
-		if err != nil {
-			return nil, err
-		}
-		b := begun{call: m[2], path: string(path), arguments: m[5], at: len(t.operations)}
-		if err := t.begin(b); err != nil {
-			return nil, err
-		}
-		if strings.Contains(line[len(line)-min(len(line), 20):], "<unfinished ...>") {
-			underway[m[1]] = b
-			continue
-		}
-		if err := t.end(b, b.arguments, store); err != nil {
+		if err := t.take(lines.Text(), underway); err != nil {
 			return nil, err
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return nil, err
+	return t, lines.Err()
+}
+
+// take takes in a line.
+func (t *trace) take(line string, underway map[string]begun) error {
+	if m := resumedLine.FindStringSubmatch(line); m != nil {
+		b, ok := underway[m[1]]
+		if !ok || b.call != m[3] {
+			return nil
+		}
+		delete(underway, m[1])
+		return t.end(b, m[2], m[4])
 	}
-	if t.begins == 0 {
-		return nil, fmt.Errorf("in %s no event is acknowledged", path)
+	if m := nameLine.FindStringSubmatch(line); m != nil {
+		if m[2] == "open" && !strings.Contains(line, "O_CREAT") {
+			return nil
+		}
+		return t.name(m[1], m[2], m[3], m[4])
 	}
-	return t, nil
+	m := callLine.FindStringSubmatch(line)
+	if m == nil {
+		return nil
+	}
+	path, err := unhex(m[5])
+	if err != nil {
+		return err
+	}
+	b := begun{call: m[3], path: string(path), arguments: m[6], at: len(t.operations)}
+	if err := t.begin(b, m[2]); err != nil {
+		return err
+	}
+	if strings.Contains(line[len(line)-min(len(line), 20):], "<unfinished ...>") {
+		underway[m[1]] = b
+		return nil
+	}
+	return t.end(b, m[2], b.arguments)
+}
+
+// add adds what was done at a time.
+func (t *trace) add(seconds string, op operation) error {
+	at, err := time.ParseDuration(seconds + "s")
+	op.at = at
+	t.operations = append(t.operations, op)
+	return err
 }
 
 // begin takes in a promise: it counts from when its sending begins.
-func (t *trace) begin(b begun) error {
+func (t *trace) begin(b begun, at string) error {
 	if b.call != "write" || !strings.HasPrefix(b.path, "socket:") {
 		return nil
 	}
@@ -133,33 +152,50 @@ func (t *trace) begin(b begun) error {
 	if err != nil {
 		return err
 	}
-	if id := acknowledgd.FindSubmatch(data); id != nil {
-		if t.begins == 0 {
-			t.begins = len(t.operations)
-		}
-		t.operations = append(t.operations, operation{kind: acknowledge, event: string(id[1])})
+	if id := published.FindSubmatch(data); id != nil {
+		return t.add(at, operation{kind: acknowledge, event: string(id[1])})
+	}
+	if id := received.FindSubmatch(data); id != nil {
+		return t.add(at, operation{kind: receive, event: string(id[1])})
 	}
 	return nil
 }
 
-// remove takes in that a file of the store is removed. It counts from when that
-// begins, so that what the file was may come back for longest.
-func (t *trace) remove(hexPath, store string) error {
-	path, err := unhex(hexPath)
-	if err == nil && strings.HasPrefix(string(path), store) {
-		t.operations = append(t.operations, operation{kind: remove, file: filepath.Base(string(path))})
+// name takes in that a file is opened, and made if there is none, or that it is
+// removed or gets another name. It counts from when that begins, so that what the
+// name stood for may come back for longest.
+func (t *trace) name(at, call, hexFrom, hexTo string) error {
+	from, err := unhex(hexFrom)
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-// end takes in what was done to the store's files, if it was.
-func (t *trace) end(b begun, rest, store string) error {
-	if b.path == filepath.Dir(store) && (b.call == "fsync" || b.call == "fdatasync") {
-		t.operations = append(t.operations, operation{kind: syncFolder})
+	to, err := unhex(hexTo)
+	if err != nil {
+		return err
+	}
+	name := filepath.Base(string(from))
+	if filepath.Dir(string(from)) != t.folder || !isWatched(name) {
 		return nil
 	}
+	if call == "open" {
+		return t.add(at, operation{kind: create, file: name})
+	}
+	size := t.sizes[name]
+	delete(t.sizes, name)
+	if call == "unlink" {
+		return t.add(at, operation{kind: remove, file: name})
+	}
+	t.sizes[filepath.Base(string(to))] = size
+	return t.add(at, operation{kind: rename, file: name, to: filepath.Base(string(to))})
+}
+
+// end takes in what was done to the files, if it was.
+func (t *trace) end(b begun, at, rest string) error {
+	if b.path == t.folder && (b.call == "fsync" || b.call == "fdatasync") {
+		return t.add(at, operation{kind: syncFolder})
+	}
 	name := filepath.Base(b.path)
-	if filepath.Dir(b.path) != filepath.Dir(store) || !strings.HasPrefix(name, filepath.Base(store)) {
+	if filepath.Dir(b.path) != t.folder || !isWatched(name) {
 		return nil
 	}
 	results := result.FindAllStringSubmatch(rest, -1)
@@ -168,31 +204,41 @@ func (t *trace) end(b begun, rest, store string) error {
 	}
 	switch b.call {
 	case "fsync", "fdatasync":
-		t.operations = append(t.operations, operation{kind: sync, file: name, began: b.at})
+		return t.add(at, operation{kind: sync, file: name, began: b.at})
 	case "ftruncate":
 		var size int64
 		if _, err := fmt.Sscanf(b.arguments, ", %d", &size); err != nil {
 			return fmt.Errorf("a truncation is not understood: %q", b.arguments)
 		}
-		t.operations = append(t.operations, operation{kind: truncate, file: name, size: size})
-	case "pwrite64":
-		m := quoted.FindStringSubmatch(b.arguments)
-		if m == nil {
-			return fmt.Errorf("a write to %s is not understood: %.100q", name, b.arguments)
-		}
-		data, err := unhex(m[1])
-		if err != nil {
-			return err
-		}
-		offset, err := strconv.ParseInt(m[3], 10, 64)
-		if err != nil || m[2] != strconv.Itoa(len(data)) {
-			return fmt.Errorf("a write to %s of %s bytes at %s has %d bytes of data", name, m[2], m[3], len(data))
-		}
-		t.operations = append(t.operations, operation{kind: write, file: name, offset: offset, data: data})
-	default:
-		return fmt.Errorf("%s to %s is not understood", b.call, name)
+		return t.add(at, operation{kind: truncate, file: name, size: size})
+	case "pwrite64", "write":
+		return t.written(b, at, name)
 	}
-	return nil
+	return fmt.Errorf("%s to %s is not understood", b.call, name)
+}
+
+// written takes in a write. One without an offset was made at the end.
+func (t *trace) written(b begun, at, name string) error {
+	m := quoted.FindStringSubmatch(b.arguments)
+	if m == nil {
+		return fmt.Errorf("a write to %s is not understood: %.100q", name, b.arguments)
+	}
+	data, err := unhex(m[1])
+	if err != nil {
+		return err
+	}
+	if m[2] != strconv.Itoa(len(data)) {
+		return fmt.Errorf("a write of %s bytes to %s has %d bytes of data", m[2], name, len(data))
+	}
+	offset := t.sizes[name]
+	if b.call == "pwrite64" {
+		if offset, err = strconv.ParseInt(m[3], 10, 64); err != nil {
+			return fmt.Errorf("a write to %s is not understood: %w", name, err)
+		}
+	} else {
+		t.sizes[name] += int64(len(data))
+	}
+	return t.add(at, operation{kind: write, file: name, offset: offset, data: data})
 }
 
 // unhex decodes \x2f\x74….
@@ -200,20 +246,13 @@ func unhex(s string) ([]byte, error) { return hex.DecodeString(strings.ReplaceAl
 
 // summary says what was recorded.
 func (t *trace) summary() string {
-	counts := map[string]int{}
+	kinds, syncs := map[operationKind]int{}, map[string]int{}
 	for _, op := range t.operations {
-		switch op.kind {
-		case acknowledge:
-			counts["acknowledged"]++
-		case sync:
-			counts["syncs"]++
-			counts["syncs "+strings.TrimPrefix(filepath.Ext(op.file), ".")]++
-		case write:
-			counts["writes"]++
-		case truncate:
-			counts["truncations"]++
+		kinds[op.kind]++
+		if op.kind == sync {
+			syncs[op.file]++
 		}
 	}
-	return fmt.Sprintf("%d events acknowledged, %d writes, %d truncations, %d syncs, of these %d of the file itself (checkpoints)",
-		counts["acknowledged"], counts["writes"], counts["truncations"], counts["syncs"], counts["syncs db"])
+	return fmt.Sprintf("%d events acknowledged and %d received, %d writes, %d truncations, %d syncs, of these %d of the store's file itself (checkpoints) and %d of the receiver's, which was written anew %d times",
+		kinds[acknowledge], kinds[receive], kinds[write], kinds[truncate], kinds[sync], syncs[storeFile], syncs[seenFile], kinds[rename])
 }

@@ -36,7 +36,7 @@ func TestRaces(t *testing.T) {
 		if err := os.Mkdir(p.Home, 0o700); err != nil {
 			return err
 		}
-		cmd := exec.CommandContext(t.Context(), program) //nolint:gosec // it has just been built
+		cmd := exec.CommandContext(t.Context(), program)
 		cmd.Env = p.Environ()
 		if err := cmd.Run(); !errors.As(err, new(*exec.ExitError)) {
 			t.Errorf("a program with a race: %v", err)

@@ -28,6 +28,7 @@ type Received struct {
 	Ledger *Ledger
 
 	mu       sync.Mutex
+	sent     []string
 	answered []string
 	wrong    []string
 	resent   int
@@ -59,6 +60,9 @@ func (r *Received) run(ctx context.Context, url string, pause time.Duration) {
 
 // sendNew sends an event until it is answered with success.
 func (r *Received) sendNew(ctx context.Context, client *http.Client, secret *webhook.Secret, url, id string) {
+	r.mu.Lock()
+	r.sent = append(r.sent, id)
+	r.mu.Unlock()
 	for began := time.Now(); time.Since(began) < giveUpAfter && ctx.Err() == nil; sleep(ctx, 5*time.Millisecond) {
 		status, err := send(client, secret, url, id)
 		switch {
@@ -75,6 +79,13 @@ func (r *Received) sendNew(ctx context.Context, client *http.Client, secret *web
 			return
 		}
 	}
+}
+
+// Sent are the events that were sent, with whatever answer.
+func (r *Received) Sent() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.sent)
 }
 
 // Wrong are the answers that should not have been, and Resent is how many old

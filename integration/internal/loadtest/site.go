@@ -104,6 +104,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Ledger.Arrive(name, id) && e.Ordered {
 		e.order(id)
 	}
+	w.Header().Set("Webhook-Id", id) // for who looks at the answers alone
 	signal(s.Answered)
 }
 
