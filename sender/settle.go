@@ -154,11 +154,14 @@ func (s *Sender) settleLoop() {
 			return
 		}
 		s.gather(min(max(settleEvery, took*(settleShare-1)), maxSettleEvery))
-		for {
+		// What comes meanwhile gathers again, or many small commits would take the
+		// store from publishers.
+		for full := true; full; {
 			batch = s.settling.take(batch[:0])
 			if len(batch) == 0 {
 				break
 			}
+			full = len(batch) == maxSettle
 			began := time.Now()
 			if !s.settle(batch) {
 				return
