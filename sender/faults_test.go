@@ -3,8 +3,10 @@ package sender_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,6 +79,37 @@ func TestStoreCannotSettle(t *testing.T) {
 	})
 	p.waitFor(t, 32)
 	r.idle("a")
+}
+
+// TestOutcomesRideWithPublications: outcomes are stored together with
+// publications, and where that cannot be done each is stored by itself.
+func TestOutcomesRideWithPublications(t *testing.T) {
+	for name, faults := range map[string]fault{"together": 0, "apart": faultTogether} {
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t, nil)
+			r, faulty := newFaultyRig(t, toPeers(p))
+			faulty.fail(faults)
+			var tried atomic.Int64
+			faulty.call(func(call fault) error {
+				if call == faultTogether {
+					tried.Add(1)
+				}
+				return nil
+			})
+			var ids []string
+			until(t, "outcomes are to be stored with publications", func() bool {
+				ids = append(ids, fmt.Sprint("event-", len(ids)))
+				r.publish(ids[len(ids)-1])
+				return tried.Load() >= 5
+			})
+			for _, id := range ids {
+				r.settled(id, "a", 1)
+			}
+			r.delivered("a", ids...)
+			p.waitFor(t, len(ids))
+			r.idle("a")
+		})
+	}
 }
 
 // TestStoreCannotSettleAtStop: what cannot be recorded is delivered again, and

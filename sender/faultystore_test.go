@@ -19,6 +19,7 @@ const (
 	faultDocuments
 	faultCancelAll
 	faultOverride
+	faultTogether // PutAndSettle, which fails with faultPut and faultSettle, too
 )
 
 var errFaulty = errors.New("the disk is on fire")
@@ -99,6 +100,15 @@ func (f *faultyStore) Settle(ctx context.Context, o []sender.Outcome) error {
 		return err
 	}
 	return f.Store.Settle(ctx, o)
+}
+
+func (f *faultyStore) PutAndSettle(ctx context.Context, p []*sender.Publication, o []sender.Outcome) error {
+	for _, call := range []fault{faultTogether, faultPut, faultSettle} {
+		if err := f.check(call); err != nil {
+			return err
+		}
+	}
+	return f.Store.(sender.PutSettler).PutAndSettle(ctx, p, o)
 }
 
 func (f *faultyStore) Claim(ctx context.Context, q sender.ClaimQuery) (sender.Claimed, error) {

@@ -2,6 +2,7 @@ package sender
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,8 +26,11 @@ func (s *slowStore) Settle(_ context.Context, outcomes []Outcome) error {
 // settleWith records outcomes in a store while feed runs, with a sender that does
 // nothing else.
 func settleWith(t *testing.T, store Store, feed func(*Sender)) {
-	s := &Sender{store: store, clock: systemClock{}}
+	s := &Sender{store: store, clock: systemClock{}, log: slog.New(slog.DiscardHandler)}
 	s.settling.init()
+	if joint, ok := store.(PutSettler); ok {
+		s.joint, s.rides = joint, make(chan *ride)
+	}
 	s.background, s.stopBackground = context.WithCancel(t.Context())
 	s.workers.Go(s.settleLoop)
 	feed(s)

@@ -1,7 +1,6 @@
 package sender
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -129,11 +128,8 @@ func (s *Sender) putLoop() {
 		for _, r := range batch {
 			publications = append(publications, &r.publication)
 		}
-		began, lease := s.clock.Now(), s.lease()
-		err := s.store.PutEvents(context.Background(), publications)
-		if err == nil {
-			s.metrics.committed(commitPut, len(batch), s.clock.Now().Sub(began))
-		}
+		lease := s.lease()
+		err := s.put(publications)
 		s.puts.release(batch)
 		for _, r := range batch {
 			if err != nil {

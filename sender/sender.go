@@ -36,7 +36,8 @@ type Options struct {
 // safe for concurrent use.
 type Sender struct {
 	store  Store
-	shared *shared // nil: the store is this sender's alone
+	joint  PutSettler // the store, if it can do both at once
+	shared *shared    // nil: the store is this sender's alone
 	log    *slog.Logger
 	clock  Clock
 	random io.Reader
@@ -46,6 +47,7 @@ type Sender struct {
 
 	puts      putQueue
 	settling  settleQueue
+	rides     chan *ride // outcomes that publications may take along; nil where they cannot
 	idle      idleWorkers
 	metrics   *metrics
 	tracing   tracing
@@ -140,6 +142,9 @@ func New(cfg Config, store Store, o Options) (*Sender, error) {
 	s.metrics.outbox = func() *OutboxCount { return s.countOutbox(s.background) }
 	s.puts.init()
 	s.settling.init()
+	if joint, ok := store.(PutSettler); ok {
+		s.joint, s.rides = joint, make(chan *ride)
+	}
 	s.idle.init()
 	s.unhealthy.init()
 	s.notices.init(o.Notify)

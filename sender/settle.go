@@ -145,31 +145,24 @@ func (q *settleQueue) flush(ctx context.Context) error {
 
 // settleLoop commits outcomes until the sender closes.
 func (s *Sender) settleLoop() {
-	var batch []Outcome
-	var took time.Duration // the last commit
+	r := newRide()
 	for {
 		select {
 		case <-s.settling.wake:
 		case <-s.background.Done():
 			return
 		}
-		s.gather(min(max(settleEvery, took*(settleShare-1)), maxSettleEvery))
+		onDisk := s.gather(r, min(max(settleEvery, r.took*(settleShare-1)), maxSettleEvery))
 		// What comes meanwhile gathers again, or many small commits would take the
 		// store from publishers.
-		for full := true; full; {
-			batch = s.settling.take(batch[:0])
-			if len(batch) == 0 {
-				break
-			}
-			full = len(batch) == maxSettle
-			began := time.Now()
-			if !s.settle(batch) {
+		for full := true; full; onDisk = false {
+			if !onDisk && !s.settle(r) {
 				return
 			}
-			took = time.Since(began)
 			s.settling.settled()
-			s.tellLanes(batch)
-			clear(batch)
+			s.tellLanes(r.outcomes)
+			full = len(r.outcomes) == maxSettle
+			r.clear()
 		}
 	}
 }
@@ -202,28 +195,47 @@ func (s *Sender) changedSince(o *Outcome) bool {
 	return moved || !o.target.same(s.directory.get(o.EndpointID))
 }
 
-// gather lets more outcomes come before a commit.
-func (s *Sender) gather(d time.Duration) {
-	timer := time.NewTimer(d)
+// gather lets more outcomes come before a commit. In the second half of the time
+// publications may take along what has come; it tells whether they did.
+func (s *Sender) gather(r *ride, d time.Duration) (onDisk bool) {
+	timer := time.NewTimer(d / 2)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.settling.urgent:
-	case <-s.background.Done():
+	var offered chan<- *ride // to nobody yet
+	for range 2 {
+		select {
+		case offered <- r:
+			return <-r.done
+		case <-s.settling.urgent:
+			return false
+		case <-s.background.Done():
+			return false
+		case <-timer.C:
+			offered = s.rides
+			timer.Reset(d / 2)
+		}
 	}
+	return false
 }
 
-// settle commits a batch, and does not give up before the sender closes: what
-// is not settled is delivered again.
-func (s *Sender) settle(batch []Outcome) bool {
+// settle commits outcomes by themselves: those that could not ride, or those that
+// have come. It does not give up before the sender closes: what is not settled is
+// delivered again.
+func (s *Sender) settle(r *ride) bool {
+	if len(r.outcomes) == 0 {
+		r.outcomes = s.settling.take(r.outcomes)
+	}
+	if len(r.outcomes) == 0 {
+		return true
+	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		began := s.clock.Now()
-		err := s.store.Settle(context.Background(), batch)
+		began := time.Now()
+		err := s.store.Settle(context.Background(), r.outcomes)
 		if err == nil {
-			s.metrics.committed(commitSettle, len(batch), s.clock.Now().Sub(began))
+			r.took = time.Since(began)
+			s.metrics.committed(commitSettle, len(r.outcomes), r.took)
 			return true
 		}
-		s.log.Error("recording deliveries failed; it is tried again", "deliveries", len(batch), "error", err, "in", wait)
+		s.log.Error("recording deliveries failed; it is tried again", "deliveries", len(r.outcomes), "error", err, "in", wait)
 		if !s.sleep(wait) {
 			return false
 		}

@@ -33,20 +33,39 @@ func (p *putStatements) list() prepared {
 // endpoints of a second publication are not compared: the first ones stay.
 func (s *Store) PutEvents(ctx context.Context, publications []*sender.Publication) error {
 	err := s.write(ctx, "storing events", func(w *writer) error {
-		for _, p := range publications {
-			if err := w.putPublication(p); err != nil {
-				return err
-			}
-		}
-		return nil
+		return w.putAll(publications)
 	})
 	if err != nil {
-		for _, p := range publications {
-			p.Err = nil
-			forget(p.Events)
-		}
+		forgetAll(publications)
 		return err
 	}
+	s.noteStored(publications)
+	return nil
+}
+
+// PutAndSettle implements [sender.PutSettler].
+func (s *Store) PutAndSettle(ctx context.Context, publications []*sender.Publication, outcomes []sender.Outcome) error {
+	const doing = "storing events and settling deliveries"
+	err := s.checkOutcomes(doing, outcomes)
+	if err == nil {
+		err = s.write(ctx, doing, func(w *writer) error {
+			if err := w.settleAll(outcomes); err != nil {
+				return err
+			}
+			return w.putAll(publications)
+		})
+	}
+	if err != nil {
+		forgetAll(publications)
+		return err
+	}
+	s.noteStored(publications)
+	s.noteEnded(outcomes)
+	return nil
+}
+
+// noteStored tells purges of what was stored.
+func (s *Store) noteStored(publications []*sender.Publication) {
 	earliest := int64(math.MaxInt64)
 	for _, p := range publications {
 		for i := range p.Events {
@@ -54,14 +73,31 @@ func (s *Store) PutEvents(ctx context.Context, publications []*sender.Publicatio
 		}
 	}
 	s.progress.noteStored(earliest)
-	return nil
 }
 
-// forget clears what PutEvents has set.
+// forgetAll clears what PutEvents has set.
+func forgetAll(publications []*sender.Publication) {
+	for _, p := range publications {
+		p.Err = nil
+		forget(p.Events)
+	}
+}
+
+// forget clears what PutEvents has set in events.
 func forget(events []sender.PutEvent) {
 	for i := range events {
 		events[i].Seq, events[i].Duplicate = 0, false
 	}
+}
+
+// putAll stores publications.
+func (w *writer) putAll(publications []*sender.Publication) error {
+	for _, p := range publications {
+		if err := w.putPublication(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // putPublication stores all events of a publication, or none and sets its Err.

@@ -48,34 +48,28 @@ func (s *settleStatements) list() prepared {
 // Settle implements [sender.Store]. It refuses an outcome that makes no sense:
 // an unknown status, or an attempt whose number is not at least 1.
 func (s *Store) Settle(ctx context.Context, outcomes []sender.Outcome) error {
+	const doing = "settling deliveries"
+	err := s.checkOutcomes(doing, outcomes)
+	if err == nil {
+		err = s.write(ctx, doing, func(w *writer) error { return w.settleAll(outcomes) })
+	}
+	if err == nil {
+		s.noteEnded(outcomes)
+	}
+	return err
+}
+
+func (s *Store) checkOutcomes(doing string, outcomes []sender.Outcome) error {
 	for i := range outcomes {
 		if err := stored.CheckOutcome(&outcomes[i]); err != nil {
-			return s.failed("settling deliveries", err)
+			return s.failed(doing, err)
 		}
 	}
-	err := s.write(ctx, "settling deliveries", func(w *writer) error {
-		w.counted.Clear()
-		for i := range outcomes {
-			if err := w.settleOutcome(&outcomes[i]); err != nil {
-				return err
-			}
-		}
-		if err := w.writeCounted(); err != nil {
-			return err
-		}
-		if err := w.writeLagging(); err != nil {
-			return err
-		}
-		mark := w.holds.oldestUnwritten(w.nextSeq)
-		if mark < w.lowWater+markStep {
-			return nil
-		}
-		w.lowWater = mark
-		return w.mark("low_water", mark)
-	})
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// noteEnded tells purges of deliveries that have come to an end.
+func (s *Store) noteEnded(outcomes []sender.Outcome) {
 	ended := int64(math.MaxInt64)
 	for i := range outcomes {
 		if outcomes[i].Status > sender.Blocked {
@@ -83,7 +77,28 @@ func (s *Store) Settle(ctx context.Context, outcomes []sender.Outcome) error {
 		}
 	}
 	s.progress.noteEnded(ended)
-	return nil
+}
+
+// settleAll records outcomes, and raises the mark when it has fallen behind.
+func (w *writer) settleAll(outcomes []sender.Outcome) error {
+	w.counted.Clear()
+	for i := range outcomes {
+		if err := w.settleOutcome(&outcomes[i]); err != nil {
+			return err
+		}
+	}
+	if err := w.writeCounted(); err != nil {
+		return err
+	}
+	if err := w.writeLagging(); err != nil {
+		return err
+	}
+	mark := w.holds.oldestUnwritten(w.nextSeq)
+	if mark < w.lowWater+markStep {
+		return nil
+	}
+	w.lowWater = mark
+	return w.mark("low_water", mark)
 }
 
 // settleOutcome records one outcome, if the delivery is pending and the

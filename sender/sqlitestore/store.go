@@ -48,7 +48,7 @@ type Store struct {
 	closeErr  error
 }
 
-var _ sender.Store = (*Store)(nil)
+var _ sender.PutSettler = (*Store)(nil)
 
 // Open opens the store in the file at path and makes it, and its folder, if
 // there is none; both can then be read by their owner alone.

@@ -36,7 +36,7 @@ type modelDelivery struct {
 	held bool
 }
 
-var _ sender.Store = (*model)(nil)
+var _ sender.PutSettler = (*model)(nil)
 
 // begin locks the model for a call, or says why it must not go on.
 func (m *model) begin(ctx context.Context) error {
@@ -123,6 +123,14 @@ func (m *model) Settle(ctx context.Context, outcomes []sender.Outcome) error {
 		}
 	}
 	return nil
+}
+
+// PutAndSettle implements [sender.PutSettler].
+func (m *model) PutAndSettle(ctx context.Context, publications []*sender.Publication, outcomes []sender.Outcome) error {
+	if err := m.Settle(ctx, outcomes); err != nil {
+		return err
+	}
+	return m.PutEvents(ctx, publications)
 }
 
 // delivery is a delivery by its name, or nil.

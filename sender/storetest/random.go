@@ -42,7 +42,7 @@ func testModel(t *testing.T, open func(t *testing.T) Harness) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &walk{harness: open(t), model: &model{}, toStore: map[int64]int64{}, toModel: map[int64]int64{}}
 		w.open(rt)
-		rt.Repeat(map[string]func(*rapid.T){
+		actions := map[string]func(*rapid.T){
 			"PutEvents":  w.putEvents,
 			"Settle":     w.settle,
 			"Claim":      w.claim,
@@ -54,7 +54,11 @@ func testModel(t *testing.T, open func(t *testing.T) Harness) {
 			"Purge":      w.purge,
 			"Restart":    w.restart,
 			"":           w.compare,
-		})
+		}
+		if _, joint := w.store.(sender.PutSettler); joint {
+			actions["PutAndSettle"] = w.putAndSettle
+		}
+		rt.Repeat(actions)
 		if err := w.store.Close(); err != nil {
 			rt.Fatalf("Close: %v", err)
 		}
@@ -106,21 +110,26 @@ func somePublications(t *rapid.T) []*sender.Publication {
 	return rapid.SliceOfN(aPublication, 1, 4).Draw(t, "publications")
 }
 
-func (w *walk) putEvents(t *rapid.T) {
+func (w *walk) putEvents(t *rapid.T) { w.put(t, fails(t), w.store.PutEvents) }
+
+// fails draws whether a call is to fail. Such a call leaves nothing.
+func fails(t *rapid.T) bool { return rapid.IntRange(0, 9).Draw(t, "fails") == 0 }
+
+// put has publications stored by a call.
+func (w *walk) put(t *rapid.T, fails bool, put func(context.Context, []*sender.Publication) error) {
 	want := somePublications(t)
 	got := make([]*sender.Publication, len(want))
 	for i, p := range want {
 		got[i] = &sender.Publication{Events: slices.Clone(p.Events)}
 	}
-	// A call that fails leaves nothing.
-	if rapid.IntRange(0, 9).Draw(t, "fails") == 0 {
-		if err := w.store.PutEvents(ended(), got); !errors.Is(err, context.Canceled) {
-			t.Fatalf("PutEvents = %v, want the context's error", err)
+	if fails {
+		if err := put(ended(), got); !errors.Is(err, context.Canceled) {
+			t.Fatalf("putting events: %v, want the context's error", err)
 		}
 		return
 	}
-	if err := w.store.PutEvents(t.Context(), got); err != nil {
-		t.Fatalf("PutEvents: %v", err)
+	if err := put(t.Context(), got); err != nil {
+		t.Fatalf("putting events: %v", err)
 	}
 	if err := w.model.PutEvents(t.Context(), want); err != nil {
 		t.Fatalf("PutEvents of the model: %v", err)
@@ -182,11 +191,10 @@ func (w *walk) someOutcome(t *rapid.T) sender.Outcome {
 	return o
 }
 
-func (w *walk) settle(t *rapid.T) {
-	// One after the other in the model, because each outcome is drawn by what
-	// the one before has left; in one call in the store.
+// someOutcomes draws a batch and, unless it is to fail, settles it in the model:
+// one after the other, because each is drawn by what the one before has left.
+func (w *walk) someOutcomes(t *rapid.T, fails bool) []sender.Outcome {
 	var outcomes []sender.Outcome
-	fails := rapid.IntRange(0, 9).Draw(t, "fails") == 0
 	for range rapid.IntRange(1, 5).Draw(t, "outcomes") {
 		o := w.someOutcome(t)
 		if !fails {
@@ -201,6 +209,12 @@ func (w *walk) settle(t *rapid.T) {
 		o.Seq = seq
 		outcomes = append(outcomes, o)
 	}
+	return outcomes
+}
+
+func (w *walk) settle(t *rapid.T) {
+	fails := fails(t)
+	outcomes := w.someOutcomes(t, fails)
 	ctx := t.Context()
 	if fails {
 		ctx = ended()
@@ -208,6 +222,14 @@ func (w *walk) settle(t *rapid.T) {
 	if err := w.store.Settle(ctx, outcomes); errors.Is(err, context.Canceled) != fails || !fails && err != nil {
 		t.Fatalf("Settle = %v, fails: %t", err, fails)
 	}
+}
+
+func (w *walk) putAndSettle(t *rapid.T) {
+	fails := fails(t)
+	outcomes := w.someOutcomes(t, fails)
+	w.put(t, fails, func(ctx context.Context, publications []*sender.Publication) error {
+		return w.store.(sender.PutSettler).PutAndSettle(ctx, publications, outcomes)
+	})
 }
 
 func (w *walk) claim(t *rapid.T) {

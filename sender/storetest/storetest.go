@@ -22,13 +22,25 @@ type Harness struct {
 	Crash func(sender.Store) error
 }
 
+// test is a sentence of the contract with what shows that it holds.
+type test struct {
+	name string
+	run  func(*fixture)
+}
+
+// isPutSettler tells whether a store is a [sender.PutSettler].
+func isPutSettler(t *testing.T, h Harness) bool {
+	f := &fixture{t: t, harness: h}
+	f.open()
+	defer f.close()
+	_, is := f.store.(sender.PutSettler)
+	return is
+}
+
 // Run runs the suite. For each test open makes a harness with a store of its
 // own and cleans up after it with t.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
-	tests := []struct {
-		name string
-		run  func(*fixture)
-	}{
+	tests := []test{
 		{"PutEvents/an event is kept whole", testEventWhole},
 		{"PutEvents/a delivery exists, is pending and is held", testPutHolds},
 		{"PutEvents/an event may go nowhere", testNoEndpoints},
@@ -104,6 +116,13 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Life/the context has ended", testContext},
 		{"Life/concurrent use", testConcurrent},
 		{"Life/closing beside calls under way", testCloseConcurrent},
+	}
+	if isPutSettler(t, open(t)) {
+		tests = append(tests,
+			test{"PutAndSettle/all of it is kept", testPutAndSettle},
+			test{"PutAndSettle/nothing is kept on an error", testPutAndSettleAtomic},
+			test{"PutAndSettle/closing beside it", testPutAndSettleClosing},
+		)
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
