@@ -260,10 +260,9 @@ func checkContentType(s string) error {
 // answer.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64, body []byte) ([]byte, int, error) {
 	limit = orDefault(limit, DefaultMaxSize)
-	tooLarge := fmt.Errorf("the body is larger than %d bytes: send less, or raise max_size", limit)
 	if r.ContentLength > limit {
 		drain(r.Body, limit)
-		return nil, http.StatusRequestEntityTooLarge, tooLarge
+		return nil, http.StatusRequestEntityTooLarge, errTooLarge(limit)
 	}
 	// The declared length is only believed as far as it is cheap.
 	body = slices.Grow(body, int(min(max(r.ContentLength+1, 512), maxBodyRoom)))
@@ -278,14 +277,28 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, body []byte) 
 			var over *http.MaxBytesError
 			if errors.As(err, &over) {
 				drain(r.Body, limit)
-				return nil, http.StatusRequestEntityTooLarge, tooLarge
+				return nil, http.StatusRequestEntityTooLarge, errTooLarge(limit)
 			}
 			return nil, http.StatusBadRequest, errors.New("the body broke off: send it again, whole")
 		}
 		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
+			body = slices.Grow(body, moreRoom(len(body), r.ContentLength))
 		}
 	}
+}
+
+// moreRoom is how much more room to make for a body of which so much has come:
+// for all that is declared, if that is not many times as much.
+func moreRoom(read int, declared int64) int {
+	const trust = 4
+	if left := declared - int64(read) + 1; left > 0 { // one byte more, to see the end
+		return int(min(left, trust*int64(read)))
+	}
+	return read
+}
+
+func errTooLarge(limit int64) error {
+	return fmt.Errorf("the body is larger than %d bytes: send less, or raise max_size", limit)
 }
 
 // busy says that no event would be taken now, if that is so, before memory is
