@@ -58,8 +58,8 @@ type result struct {
 }
 
 // attempt delivers once.
-func (s *Sender) attempt(t *target, d *Delivery) result {
-	r := result{under: s.current.Load()}
+func (s *Sender) attempt(t *target, d *Delivery) *result {
+	r := &result{under: s.current.Load()}
 	ctx, traceParent, end := s.tracing.startAttempt(s.attempts, d.Event, t.id, d.Attempts+1)
 	room := attemptRooms.Get().(*[]byte)
 	p := s.post(ctx, r.under.transport, t, d.Event, traceParent, (*room)[:0])
@@ -82,9 +82,9 @@ type posted struct {
 	attempt    Attempt
 	retryAfter time.Duration // what the endpoint asked for
 	err        error         // why there is no complete answer
-	request    *http.Request
-	body       []byte // of the request
-	alone      bool   // nobody has the request any more
+	header     http.Header   // of the request
+	body       []byte        // of the request
+	alone      bool          // nobody else has these any more
 	exchange   *exchange
 }
 
@@ -98,18 +98,17 @@ func (s *Sender) post(parent context.Context, transport *transport, t *target, e
 	a := &p.attempt
 	a.StartedAt = start
 
-	ctx, cancel := context.WithCancelCause(parent)
-	stop := s.clock.AfterFunc(t.timeout, func() { cancel(errTimeout) })
+	x := watch(parent, s.clock, start)
+	stop := s.clock.AfterFunc(t.timeout, func() { x.end(errTimeout) })
 	defer func() {
 		stop()
-		cancel(nil)
+		x.over()
 	}()
-	ctx, p.exchange = watch(ctx, s.clock, start)
-	p.request, p.body = newRequest(ctx, t, e, traceParent, start, room)
+	p.exchange = x
+	p.header, p.body = signed(t, e, traceParent, start, room)
 
-	var client http.RoundTripper
-	client, p.alone = transport.clientFor(p.request)
-	resp, err := client.RoundTrip(p.request) //nolint:bodyclose // readResponse closes it
+	resp, alone, err := transport.post(x, t.url, p.header, p.body) //nolint:bodyclose // readResponse closes it
+	p.alone = alone
 	if err == nil {
 		a.StatusCode = resp.StatusCode
 		a.ResponseHeaders = keptHeaders(resp.Header)
@@ -118,15 +117,15 @@ func (s *Sender) post(parent context.Context, transport *transport, t *target, e
 	end := s.clock.Now()
 	a.Duration = webhook.Duration(end.Sub(start))
 	var sent bool
-	if a.Timings, a.RemoteAddr, sent = p.exchange.end(end); sent {
-		a.RequestHeaders = t.shownHeaders(p.request.Header, p.alone)
+	if a.Timings, a.RemoteAddr, sent = x.seen(end); sent {
+		a.RequestHeaders = t.shownHeaders(p.header, alone)
 	}
 	if err != nil {
 		a.Verdict = VerdictRetry
 		if errors.Is(err, ErrBlocked) {
 			a.Verdict = VerdictBlocked
 		}
-		if errors.Is(context.Cause(ctx), errTimeout) {
+		if errors.Is(x.Err(), errTimeout) {
 			err = fmt.Errorf("%w: the limit is %s", errTimeout, t.timeout)
 		}
 		p.err = err
@@ -160,9 +159,9 @@ func shortened(s string) string {
 	return strings.ToValidUTF8(s[:maxErrorKept], "") + "…"
 }
 
-// newRequest makes the signed request of one attempt, with its body in the room
-// if that is large enough.
-func newRequest(ctx context.Context, t *target, e *webhook.Event, traceParent string, now time.Time, room []byte) (*http.Request, []byte) {
+// signed makes the headers and the body of one attempt's request, with the body
+// in the room if that is large enough.
+func signed(t *target, e *webhook.Event, traceParent string, now time.Time, room []byte) (http.Header, []byte) {
 	const envelope = 256 // bytes at most, the data aside
 	body, contentType := t.format.AppendBody(slices.Grow(room, len(e.Data)+envelope), laidOut(e, t.format), t.bodySecretAt(now))
 	header := make(http.Header, 8+len(t.headers))
@@ -185,37 +184,9 @@ func newRequest(ctx context.Context, t *target, e *webhook.Event, traceParent st
 	if t.authorization != "" {
 		header["Authorization"] = []string{t.authorization}
 	}
-	// Without a value it is not sent. It tells the transport that the request
-	// may be sent again over a new connection when a kept one turns out to
-	// have been closed by the server: receivers know it by its webhook-id.
-	header["Idempotency-Key"] = nil
 	webhook.SetHeaders(header, t.signersAt(now), e.ID, now, body)
-	req := http.Request{
-		Method:        http.MethodPost,
-		URL:           t.url,
-		Host:          t.url.Host,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        header,
-		Body:          newRequestBody(body),
-		ContentLength: int64(len(body)),
-		GetBody:       func() (io.ReadCloser, error) { return newRequestBody(body), nil },
-	}
-	return req.WithContext(ctx), body
+	return header, body
 }
-
-// requestBody is the body of a request, in memory.
-type requestBody struct{ bytes.Reader }
-
-func newRequestBody(text []byte) *requestBody {
-	b := new(requestBody)
-	b.Reset(text)
-	return b
-}
-
-// Close implements io.Closer.
-func (*requestBody) Close() error { return nil }
 
 var responseBuffers = sync.Pool{New: func() any {
 	b := make([]byte, maxResponseRead)

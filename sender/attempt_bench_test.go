@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"sync"
 	"testing"
@@ -122,9 +121,9 @@ func BenchmarkWatch(b *testing.B) {
 	conn, other := net.Pipe()
 	defer conn.Close()
 	defer other.Close()
-	info := httptrace.GotConnInfo{Conn: newNamedConn(conn), Reused: true}
+	named := newNamedConn(conn)
 	request := http.Header{
-		"User-Agent": userAgentHeader, "Content-Type": jsonHeader, "Idempotency-Key": nil,
+		"User-Agent": userAgentHeader, "Content-Type": jsonHeader, repeatable: nil,
 		"Webhook-Id": {"evt_1"}, "Webhook-Timestamp": {"1709634600"}, "Webhook-Signature": {"v1,x"},
 	}
 	answer := http.Header{"Date": {"Tue, 05 Mar 2024 10:30:00 GMT"}, "Server": {"peer"}, "Content-Length": {"0"}}
@@ -133,11 +132,11 @@ func BenchmarkWatch(b *testing.B) {
 	var clock systemClock
 	b.ReportAllocs()
 	for b.Loop() {
-		ctx, x := watch(parent, clock, clock.Now())
-		hooks := httptrace.ContextClientTrace(ctx)
-		hooks.GotConn(info)
-		hooks.GotFirstResponseByte()
-		x.end(clock.Now())
+		x := watch(parent, clock, clock.Now())
+		x.GotConn(named, true)
+		x.GotFirstByte()
+		x.seen(clock.Now())
+		x.over()
 		if len(keptHeaders(answer)) != 3 || len(t.shownHeaders(request, false)) != 5 {
 			b.Fatal("headers are lost")
 		}

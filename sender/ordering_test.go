@@ -3,6 +3,7 @@ package sender_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,13 +102,20 @@ func TestStrictOrderingOfMany(t *testing.T) {
 func TestHeadersOfAnEndpoint(t *testing.T) {
 	p := newPeer(t, nil)
 	config := toPeers(p)
-	config.Endpoints[0].Headers = map[string]string{"authorization": "Bearer x", "User-Agent": "acme/1"}
+	config.Endpoints[0].Headers = map[string]string{"authorization": "Bearer x", "User-Agent": "acme/1", "idempotency-key": "ours"}
 	r := newRig(t, config)
 	r.publish("e")
-	r.delivered("a", "e")
-	got := p.all()[0].header
-	if got.Get("Authorization") != "Bearer x" || got.Get("User-Agent") != "acme/1" || got.Get("Content-Type") != "application/json" {
-		t.Errorf("the headers are %v", got)
+	large := event("large") // which goes by another client
+	large.Data = []byte(`"` + strings.Repeat("x", 100<<10) + `"`)
+	if _, err := r.Publish(t.Context(), large); err != nil {
+		t.Fatal(err)
+	}
+	r.delivered("a", "e", "large")
+	for _, request := range p.all() {
+		got := request.header
+		if got.Get("Authorization") != "Bearer x" || got.Get("User-Agent") != "acme/1" || got.Get("Content-Type") != "application/json" || got.Get("Idempotency-Key") != "ours" {
+			t.Errorf("the headers are %v", got)
+		}
 	}
 
 	tests := []struct{ name, value, want string }{

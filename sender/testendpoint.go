@@ -3,7 +3,6 @@ package sender
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -52,9 +51,7 @@ func (s *Sender) testTarget(ctx context.Context, t *target, eventType string) (T
 	}
 	report.Attempt = p.attempt
 	report.Attempt.Number = 1
-	if report.Request, err = t.shownRequest(p.request); err != nil {
-		return TestReport{}, err
-	}
+	report.Request = t.shownRequest(&p)
 	report.explainPost(current.guard, t, u, &p, s.clock.Now())
 	report.conclude()
 	return report, nil
@@ -88,23 +85,15 @@ func (s *snapshot) sampleFor(t *target, eventType string) (webhook.EventType, er
 	return webhook.EventType{Name: name}, nil
 }
 
-// shownRequest is a request of a test as it is shown: complete but for what may
+// shownRequest is the request of a test as it is shown: complete but for what may
 // be a credential.
-func (t *target) shownRequest(req *http.Request) (TestRequest, error) {
-	body, err := req.GetBody()
-	if err != nil {
-		return TestRequest{}, err
-	}
-	text, err := io.ReadAll(body)
-	if err != nil {
-		return TestRequest{}, err
-	}
+func (t *target) shownRequest(p *posted) TestRequest {
 	return TestRequest{
-		Method:  req.Method,
-		URL:     shownURL(req.URL),
-		Headers: t.shownHeaders(req.Header, false).Clone(),
-		Body:    string(text),
-	}, nil
+		Method:  http.MethodPost,
+		URL:     shownURL(t.url),
+		Headers: t.shownHeaders(p.header, false).Clone(),
+		Body:    string(p.body),
+	}
 }
 
 // explainPost adds the checks that follow from what was seen, up to the first
@@ -133,7 +122,7 @@ func (r *TestReport) explainPost(g *guard, t *target, u *url.URL, p *posted, now
 	_ = add(check) &&
 		add(explainAnswer(u, &r.Attempt, t.timeout, p.err)) &&
 		add(explainTime(&r.Attempt, t.timeout, p.err)) &&
-		add(explainSignature(p.request.Header))
+		add(explainSignature(p.header))
 }
 
 // conclude sums the checks up.

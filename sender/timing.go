@@ -20,11 +20,11 @@ import (
 // It is told by other goroutines, and may be told of something when the
 // exchange has ended, since a dial may outlive it: then it takes in no more.
 type exchange struct {
-	context.Context
+	attemptContext
 
 	clock Clock
 	began time.Time
-	hooks httptrace.ClientTrace
+	hooks *httptrace.ClientTrace // of net/http's client, if that is the one
 
 	mu        sync.Mutex
 	ended     bool
@@ -37,14 +37,25 @@ type exchange struct {
 // exchangeKey is the key that an exchange is found by in a context.
 type exchangeKey struct{}
 
-// watch makes an exchange that begins now, and the context to make it with.
-func watch(parent context.Context, clock Clock, now time.Time) (context.Context, *exchange) {
-	x := &exchange{Context: parent, clock: clock, began: now}
+// watch makes an exchange that begins now. It must be over in the end.
+func watch(parent context.Context, clock Clock, now time.Time) *exchange {
+	x := &exchange{clock: clock, began: now}
+	x.begin(parent)
+	return x
+}
+
+// traced is the context to have net/http's client make the exchange with.
+func (x *exchange) traced() context.Context {
 	// What belongs to dialling is added when there is a dial, so that a kept
 	// connection does not pay for it.
-	x.hooks.GotConn = x.gotConn
-	x.hooks.GotFirstResponseByte = x.gotFirstByte
-	return httptrace.WithClientTrace(x, &x.hooks), x
+	x.hooks = &httptrace.ClientTrace{
+		GotConn:              func(info httptrace.GotConnInfo) { x.GotConn(info.Conn, info.Reused) },
+		GotFirstResponseByte: x.GotFirstByte,
+	}
+	// Around the parent, so that what is made of the context still finds what it
+	// asks for.
+	x.Context = httptrace.WithClientTrace(x.Context, x.hooks)
+	return x
 }
 
 // Value returns the exchange for its key, and what the parent has for others.
@@ -55,17 +66,19 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-func (x *exchange) gotConn(info httptrace.GotConnInfo) {
+// GotConn implements [http1.Watcher].
+func (x *exchange) GotConn(conn net.Conn, reused bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ended {
 		return
 	}
-	x.remote = info.Conn.RemoteAddr()
-	x.own = !info.Reused && x.dial != nil && x.dial.conn == underTLS(info.Conn)
+	x.remote = conn.RemoteAddr()
+	x.own = !reused && x.dial != nil && x.dial.conn == underTLS(conn)
 }
 
-func (x *exchange) gotFirstByte() {
+// GotFirstByte implements [http1.Watcher].
+func (x *exchange) GotFirstByte() {
 	now := x.clock.Now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -82,10 +95,10 @@ func underTLS(conn net.Conn) net.Conn {
 	return conn
 }
 
-// end returns what the exchange has taken its time for until now, the address
-// at the other end of its connection, and whether it had one to send a request
-// over.
-func (x *exchange) end(now time.Time) (timings Timings, remote string, sent bool) {
+// seen returns what the exchange has taken its time for until now, when it has
+// ended, the address at the other end of its connection, and whether it had one to
+// send a request over.
+func (x *exchange) seen(now time.Time) (timings Timings, remote string, sent bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.ended = true
@@ -145,7 +158,7 @@ func dialFor(ctx context.Context) *dialling {
 	defer x.mu.Unlock()
 	d := &dialling{x: x}
 	x.dial = d
-	if x.hooks.TLSHandshakeStart == nil {
+	if x.hooks != nil && x.hooks.TLSHandshakeStart == nil {
 		// The transport looks at these in the goroutines of dials alone, each of
 		// which has come by here before.
 		x.hooks.TLSHandshakeStart = func() { x.latest().begin(securing) }

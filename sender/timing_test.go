@@ -292,12 +292,13 @@ func TestTimingsOfAnothersConnection(t *testing.T) {
 func TestLateCallbacks(t *testing.T) {
 	clock := newStepClock()
 	begin := clock.Now()
-	ctx, x := watch(t.Context(), clock, begin)
-	hooks := httptrace.ContextClientTrace(ctx)
-	d := dialFor(context.WithoutCancel(ctx))
+	x := watch(t.Context(), clock, begin)
+	defer x.over()
+	hooks := httptrace.ContextClientTrace(x.traced())
+	d := dialFor(context.WithoutCancel(x))
 	d.begin(lookingUp)
 	clock.step(time.Second)
-	timings, remote, sent := x.end(clock.Now())
+	timings, remote, sent := x.seen(clock.Now())
 	if want := (Timings{DNS: ms(1000)}); timings != want || remote != "" || sent {
 		t.Errorf("ended with %+v, %q, %t; want %+v", timings, remote, sent, want)
 	}
@@ -317,7 +318,7 @@ func TestLateCallbacks(t *testing.T) {
 	if before.parts != after.parts || after.conn != nil || after.addrs != nil || after.tls != nil {
 		t.Errorf("changed from %+v to %+v", before, after)
 	}
-	if again, remote, sent := x.end(clock.Now()); again.FirstByte != 0 || remote != "" || sent {
+	if again, remote, sent := x.seen(clock.Now()); again.FirstByte != 0 || remote != "" || sent {
 		t.Errorf("ended again with %+v, %q, %t", again, remote, sent)
 	}
 }
@@ -345,14 +346,13 @@ func TestWatchCosts(t *testing.T) {
 	defer conn.Close()
 	defer other.Close()
 	named := newNamedConn(conn)
-	info := httptrace.GotConnInfo{Conn: named, Reused: true}
 	parent := t.Context()
 	allocations := testing.AllocsPerRun(100, func() {
-		ctx, x := watch(parent, clock, clock.Now())
-		hooks := httptrace.ContextClientTrace(ctx)
-		hooks.GotConn(info)
-		hooks.GotFirstResponseByte()
-		if _, remote, sent := x.end(clock.Now()); remote != "pipe" || !sent {
+		x := watch(parent, clock, clock.Now())
+		defer x.over()
+		x.GotConn(named, true)
+		x.GotFirstByte()
+		if _, remote, sent := x.seen(clock.Now()); remote != "pipe" || !sent {
 			t.Errorf("ended with %q, %t", remote, sent)
 		}
 	})

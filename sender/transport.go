@@ -1,7 +1,10 @@
 package sender
 
 import (
+	"bytes"
+	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/internal/http1"
@@ -54,15 +57,53 @@ func newPlain(g *guard) *http1.Client {
 	}
 }
 
-// clientFor is the client to make a request with, and whether that one has no
-// more of the request, but for its context, once it has returned. Connections
-// through a proxy cannot be looked at, as the plain client does.
-func (t *transport) clientFor(req *http.Request) (client http.RoundTripper, done bool) {
-	if t.guard.proxy == "" && t.plain.Takes(req) {
-		return t.plain, true
+// post makes the request of an exchange, and tells whether the headers and the
+// body are nobody's any more once it has returned. Over a kept connection that
+// turns out to have been closed by the server the request may be sent again:
+// receivers know it by its webhook-id.
+func (t *transport) post(x *exchange, to *url.URL, header http.Header, body []byte) (resp *http.Response, alone bool, err error) {
+	// Connections through a proxy cannot be looked at, as the plain client does.
+	if t.guard.proxy == "" {
+		req := http1.Request{URL: to, Header: header, Body: body, Repeatable: true, Watch: x}
+		if t.plain.Takes(&req) {
+			resp, err = t.plain.Post(x, &req)
+			return resp, true, err
+		}
 	}
-	return t.Transport, false
+	if _, own := header[repeatable]; !own {
+		header[repeatable] = nil
+	}
+	req := http.Request{
+		Method:        http.MethodPost,
+		URL:           to,
+		Host:          to.Host,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        header,
+		Body:          newRequestBody(body),
+		ContentLength: int64(len(body)),
+		GetBody:       func() (io.ReadCloser, error) { return newRequestBody(body), nil },
+	}
+	resp, err = t.RoundTrip(req.WithContext(x.traced()))
+	return resp, false, err
 }
+
+// repeatable is the header that tells net/http that a request may be sent again.
+// Without a value it is not sent.
+const repeatable = "Idempotency-Key"
+
+// requestBody is the body of a request, in memory.
+type requestBody struct{ bytes.Reader }
+
+func newRequestBody(text []byte) *requestBody {
+	b := new(requestBody)
+	b.Reset(text)
+	return b
+}
+
+// Close implements io.Closer.
+func (*requestBody) Close() error { return nil }
 
 // CloseIdleConnections closes all connections that are idle.
 func (t *transport) CloseIdleConnections() {

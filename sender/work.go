@@ -16,20 +16,20 @@ func (l *lane) run(kind int, d *Delivery) {
 		l.mu.Lock()
 		t := l.target
 		l.mu.Unlock()
-		var r result
+		var r *result
 		var o Outcome
 		switch {
 		case t == nil: // it has just gone
-			r.abandoned = true
+			r = &result{abandoned: true}
 		case t.refused != nil:
 			r = l.s.refuse(t, d)
 		default:
 			r = l.s.attempt(t, d)
 		}
 		if !r.abandoned {
-			o = l.s.outcome(t, d, &r)
+			o = l.s.outcome(t, d, r)
 		}
-		kind, d = l.finish(kind, t, d, &r, &o)
+		kind, d = l.finish(kind, t, d, r, &o)
 	}
 }
 
@@ -63,8 +63,8 @@ func (o *Outcome) ended() time.Time {
 }
 
 // refuse makes no attempt, and says why.
-func (s *Sender) refuse(t *target, d *Delivery) result {
-	return result{
+func (s *Sender) refuse(t *target, d *Delivery) *result {
+	return &result{
 		attempt: Attempt{Number: d.Attempts + 1, StartedAt: s.clock.Now(), Verdict: VerdictBlocked, Error: shortened(t.refused.Error())},
 		under:   s.current.Load(),
 	}

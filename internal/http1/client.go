@@ -1,18 +1,17 @@
 // Package http1 sends small requests over plain HTTP/1.1, and means the same as
-// [http.Transport]: what it accepts, refuses and tries again, its errors and
-// what it reports to an [httptrace.ClientTrace].
+// [net/http.Transport]: what it accepts, refuses and tries again, its errors and
+// what it tells while a request is made.
 //
 // What it does not do is pass each request and each answer between goroutines:
 // the caller's own writes the request, at once and with its body, and reads the
 // answer. So it takes only requests that fit into what the network buffers, and
-// leaves the others, TLS and HTTP/2 to [http.Transport]: see [Client.Takes].
+// leaves the others, TLS and HTTP/2 to [net/http.Transport]: see [Client.Takes].
 package http1
 
 import (
 	"context"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"sync"
 	"time"
 )
@@ -42,35 +41,32 @@ type Client struct {
 	pool pool
 }
 
-// RoundTrip implements [http.RoundTripper] for a request that it takes. When a
-// kept connection ends before the first byte of an answer, and the request may
-// be sent twice, it is sent again, once and over a new connection.
-func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
+// Post makes a request that it takes, until the context ends. When a kept
+// connection ends before the first byte of an answer, and the request may be sent
+// twice, it is sent again, once and over a new connection. The answer does not
+// hold the request; its body must be read to the end or closed.
+//
+// A context that has the method of [context.AfterFunc] is asked by that.
+func (c *Client) Post(ctx context.Context, req *Request) (*http.Response, error) {
 	room := requests.Get().(*[]byte)
 	defer requests.Put(room)
-	text, err := appendRequest((*room)[:0], req)
-	*room = text
-	if err != nil {
-		return nil, err
-	}
-	ctx := req.Context()
-	trace := httptrace.ContextClientTrace(ctx)
+	*room = appendRequest((*room)[:0], req)
 	kept := true
 	for {
 		conn, err := c.connect(ctx, req.URL.Host, kept)
 		if err != nil {
 			return nil, err
 		}
-		if trace != nil && trace.GotConn != nil {
-			trace.GotConn(httptrace.GotConnInfo{Conn: conn.net, Reused: conn.used, WasIdle: conn.used})
+		if req.Watch != nil {
+			req.Watch.GotConn(conn.net, conn.used)
 		}
-		resp, answered, err := conn.roundTrip(req, text, trace)
+		resp, answered, err := conn.roundTrip(ctx, *room, req.Watch)
 		switch {
 		case err == nil:
 			return resp, nil
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		case answered, !conn.used, !mayBeSentAgain(req):
+		case answered, !conn.used, !req.Repeatable:
 			return nil, err
 		}
 		kept = false

@@ -9,7 +9,6 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"syscall"
 	"time"
 )
@@ -21,6 +20,7 @@ type conn struct {
 	host   string
 	net    net.Conn
 	raw    syscall.RawConn // nil where there is none
+	abort  func()          // has all reading and writing end at once
 	in     *bufio.Reader
 	left   int64     // how many bytes may still be read
 	eof    bool      // no more is to come
@@ -30,6 +30,7 @@ type conn struct {
 
 func newConn(c *Client, host string, made net.Conn) *conn {
 	conn := &conn{client: c, host: host, net: made}
+	conn.abort = func() { _ = made.SetDeadline(time.Unix(1, 0)) }
 	if sys, ok := made.(syscall.Conn); ok {
 		if raw, err := sys.SyscallConn(); err == nil {
 			conn.raw = raw
@@ -53,18 +54,14 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// abort has all reading and writing end at once.
-func (c *conn) abort() { _ = c.net.SetDeadline(time.Unix(1, 0)) }
-
 func (c *conn) close() { _ = c.net.Close() }
 
 // roundTrip makes one request. Unless it returns an answer, whose body then has
 // the connection, the connection is closed. It tells whether any of an answer
 // has come.
-func (c *conn) roundTrip(req *http.Request, text []byte, trace *httptrace.ClientTrace) (_ *http.Response, answered bool, _ error) {
-	ctx := req.Context()
-	stop := context.AfterFunc(ctx, c.abort)
-	resp, answered, err := c.exchange(req, text, trace)
+func (c *conn) roundTrip(ctx context.Context, text []byte, watch Watcher) (_ *http.Response, answered bool, _ error) {
+	stop := afterFunc(ctx, c.abort)
+	resp, answered, err := c.exchange(text, watch)
 	if err != nil {
 		stop()
 		c.client.pool.drop(c)
@@ -82,7 +79,7 @@ func (c *conn) roundTrip(req *http.Request, text []byte, trace *httptrace.Client
 }
 
 // exchange writes the request and reads the head of the answer.
-func (c *conn) exchange(req *http.Request, text []byte, trace *httptrace.ClientTrace) (_ *http.Response, answered bool, _ error) {
+func (c *conn) exchange(text []byte, watch Watcher) (_ *http.Response, answered bool, _ error) {
 	c.left = c.client.MaxHeaderBytes
 	_, writing := c.net.Write(text)
 	// The server may have answered and closed before it had read everything.
@@ -92,11 +89,11 @@ func (c *conn) exchange(req *http.Request, text []byte, trace *httptrace.ClientT
 		}
 		return nil, false, err
 	}
-	if trace != nil && trace.GotFirstResponseByte != nil {
-		trace.GotFirstResponseByte()
+	if watch != nil {
+		watch.GotFirstByte()
 	}
 	for {
-		resp, err := http.ReadResponse(c.in, req)
+		resp, err := http.ReadResponse(c.in, nil)
 		switch {
 		case err != nil && c.left <= 0:
 			return nil, true, broken(fmt.Errorf("net/http: server response headers exceeded %d bytes; aborted", c.client.MaxHeaderBytes))
@@ -108,6 +105,15 @@ func (c *conn) exchange(req *http.Request, text []byte, trace *httptrace.ClientT
 		}
 		// 1xx: the answer is still to come.
 	}
+}
+
+// afterFunc is [context.AfterFunc], which makes a context to do so even where one
+// sees to it by itself.
+func afterFunc(ctx context.Context, f func()) (stop func() bool) {
+	if c, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
+		return c.AfterFunc(f)
+	}
+	return context.AfterFunc(ctx, f)
 }
 
 // broken says of an error what net/http does.

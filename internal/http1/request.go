@@ -1,10 +1,9 @@
 package http1
 
 import (
-	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,13 +11,39 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Takes tells whether the client makes such a request: a POST over http:// whose
-// body is small and of a known length, and in which nothing has to be changed or
-// refused. On systems other than Unix it takes none.
-func (c *Client) Takes(req *http.Request) bool {
+// Request is a POST. Nobody changes it, nor what it holds, while it is made.
+type Request struct {
+	URL *url.URL
+
+	// Header are its headers; Host and Content-Length are added, and a User-Agent
+	// as net/http does.
+	Header http.Header
+
+	Body []byte
+
+	// Repeatable tells that it may be processed twice.
+	Repeatable bool
+
+	// Watch is told how it fares; nil if nobody is to be.
+	Watch Watcher
+}
+
+// A Watcher is told how a request fares, by the goroutine that makes it.
+type Watcher interface {
+	// GotConn tells of the connection that it goes over, and whether that one has
+	// been used before. There is another one when it is sent again.
+	GotConn(conn net.Conn, reused bool)
+
+	// GotFirstByte tells that the answer has begun.
+	GotFirstByte()
+}
+
+// Takes tells whether the client makes such a request: one over http:// whose
+// body is small but not empty, and in which nothing has to be changed or refused.
+// On systems other than Unix it takes none.
+func (c *Client) Takes(req *Request) bool {
 	u := req.URL
-	if !looks || req.Method != http.MethodPost || u.Scheme != "http" || u.Opaque != "" || !plainHost(u.Host) || req.Host != u.Host ||
-		req.ContentLength <= 0 || req.ContentLength > maxBody || req.Body == nil || req.Close || len(req.Trailer) > 0 {
+	if !looks || u.Scheme != "http" || u.Opaque != "" || !plainHost(u.Host) || len(req.Body) == 0 || len(req.Body) > maxBody {
 		return false
 	}
 	for name, values := range req.Header {
@@ -67,23 +92,12 @@ func address(host string) string {
 	return net.JoinHostPort(strings.Trim(host, "[]"), "80")
 }
 
-// mayBeSentAgain tells whether a request may be processed twice, by the same
-// rule as net/http's: the header need not have a value, and then is not sent.
-func mayBeSentAgain(req *http.Request) bool {
-	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if _, ok := req.Header[name]; ok {
-			return true
-		}
-	}
-	return false
-}
-
 // appendRequest appends a request, whole.
-func appendRequest(b []byte, req *http.Request) ([]byte, error) {
+func appendRequest(b []byte, req *Request) []byte {
 	b = append(b, "POST "...)
 	b = append(b, req.URL.RequestURI()...)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
-	b = append(b, req.Host...)
+	b = append(b, req.URL.Host...)
 	b = append(b, "\r\n"...)
 	if agent, ok := req.Header["User-Agent"]; !ok {
 		b = append(b, "User-Agent: Go-http-client/1.1\r\n"...)
@@ -91,21 +105,11 @@ func appendRequest(b []byte, req *http.Request) ([]byte, error) {
 		b = appendHeader(b, "User-Agent", agent[:1])
 	}
 	b = append(b, "Content-Length: "...)
-	b = strconv.AppendInt(b, req.ContentLength, 10)
+	b = strconv.AppendInt(b, int64(len(req.Body)), 10)
 	b = append(b, "\r\n"...)
 	b = appendHeaders(b, req.Header)
 	b = append(b, "\r\n"...)
-
-	head := len(b)
-	b = slices.Grow(b, int(req.ContentLength))[:head+int(req.ContentLength)]
-	_, err := io.ReadFull(req.Body, b[head:])
-	if closing := req.Body.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return b, fmt.Errorf("reading the request's body: %w", err)
-	}
-	return b, nil
+	return append(b, req.Body...)
 }
 
 // appendHeaders appends the headers in the order of their names, but for the one
