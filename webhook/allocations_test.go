@@ -4,6 +4,7 @@ package webhook_test
 
 import (
 	"bytes"
+	"net/http"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ func TestAllocations(t *testing.T) {
 	signed := webhook.SignBody(bytes.Clone(body), vector)
 	room := make([]byte, 0, 2048)
 	event := kilobyteEvent()
+	header := make(http.Header)
 	tests := []struct {
 		name string
 		most float64
@@ -28,6 +30,7 @@ func TestAllocations(t *testing.T) {
 	}{
 		{"Sign", 1, func() { webhook.Sign(one, vectorID, at, body) }},
 		{"Sign with two secrets", 1, func() { webhook.Sign(two, vectorID, at, body) }},
+		{"SetHeaders", 3, func() { webhook.SetHeaders(header, one, vectorID, at, body) }},
 		{"Verify", 1, func() {
 			if _, err := webhook.Verify(keys, h, body, now, time.Minute); err != nil {
 				t.Error(err)

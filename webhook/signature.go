@@ -118,13 +118,14 @@ var signatureLists = sync.Pool{New: func() any { return new([]byte) }}
 // SetHeaders sets the three Standard Webhooks headers on h, as [Sign] makes
 // them. Without signers it sets the first two and removes the signature.
 func SetHeaders(h http.Header, signers []Signer, id string, timestamp time.Time, body []byte) {
-	h[HeaderID] = []string{id}
-	h[HeaderTimestamp] = []string{strconv.FormatInt(timestamp.Unix(), 10)}
+	values := [...]string{id, strconv.FormatInt(timestamp.Unix(), 10), Sign(signers, id, timestamp, body)}
+	h[HeaderID] = values[0:1:1]
+	h[HeaderTimestamp] = values[1:2:2]
 	if len(signers) == 0 {
 		delete(h, HeaderSignature)
 		return
 	}
-	h[HeaderSignature] = []string{Sign(signers, id, timestamp, body)}
+	h[HeaderSignature] = values[2:3:3]
 }
 
 // Verified is what an authentic request says of itself.
