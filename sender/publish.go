@@ -91,7 +91,7 @@ func (s *Sender) accept(ctx context.Context, events []webhook.Event) ([]Receipt,
 	}
 	now := s.clock.Now()
 	current := s.current.Load()
-	request := &putRequest{done: make(chan error, 1)}
+	request := new(putRequest)
 	request.publication.Events = make([]PutEvent, len(events))
 	request.named = true
 	for i := range events {
@@ -129,6 +129,7 @@ func (s *Sender) enqueue(ctx context.Context, request *putRequest) error {
 	if full != nil && !s.haveStored(ctx, request) {
 		return full
 	}
+	request.done = putAnswers.Get().(chan error)
 	if err := s.puts.add(request); err != nil {
 		return err
 	}
@@ -137,6 +138,7 @@ func (s *Sender) enqueue(ctx context.Context, request *putRequest) error {
 	}
 	select {
 	case err := <-request.done:
+		putAnswers.Put(request.done)
 		if err == nil && s.shared != nil {
 			s.putInOrder(ctx, request)
 		}

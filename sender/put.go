@@ -42,9 +42,13 @@ type putRequest struct {
 	publication Publication
 	bytes       int
 	deliveries  int
-	named       bool // all IDs are the publisher's own
-	done        chan error
+	named       bool       // all IDs are the publisher's own
+	done        chan error // of putAnswers
 }
+
+// putAnswers are channels, each of which has room for the one answer to a request.
+// One that is empty, and that nobody sends to any more, may be used again.
+var putAnswers = sync.Pool{New: func() any { return make(chan error, 1) }}
 
 func (q *putQueue) init() { q.wake = make(chan struct{}, 1) }
 

@@ -147,7 +147,7 @@ func (s *Sender) replayFresh(ctx context.Context, j *replayJob, deliveries []Del
 	if len(deliveries) == 0 {
 		return 0, nil
 	}
-	request := &putRequest{done: make(chan error, 1), deliveries: len(deliveries)}
+	request := &putRequest{deliveries: len(deliveries)}
 	for i := range deliveries {
 		d := &deliveries[i]
 		record, err := s.store.Delivery(ctx, d.Seq, d.EndpointID)
