@@ -89,6 +89,6 @@ func (d *delivery) reopen(due int64) {
 		}
 		d.attempt, d.body = nil, nil
 	}
-	d.status, d.after, d.due = sender.Pending, waiting, due
+	d.status, d.after, d.due, d.reopened = sender.Pending, waiting, due, true
 	d.scheduleStart, d.retry = d.attempts, d.attempts > 0
 }

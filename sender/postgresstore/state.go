@@ -12,6 +12,7 @@ import (
 type delivery struct {
 	deliveryKey
 	before, after place // where its row is, and where it is to be
+	reopened      bool  // it has left the row of one that has ended, though it may have ended again
 
 	status        sender.Status
 	attempts      int32
@@ -141,13 +142,13 @@ func (d deliveries) write(c *change) {
 		switch {
 		case one.after == waiting:
 			wait.add(one)
-		case one.after == ended && one.before != ended:
+		case one.after == ended && (one.before != ended || one.reopened):
 			end.add(one)
 		}
 		if one.before == waiting && one.after == ended {
 			removed = append(removed, one.deliveryKey)
 		}
-		if one.before == ended && one.after == waiting {
+		if one.before == ended && one.reopened {
 			reopened = append(reopened, one.deliveryKey)
 		}
 		for _, a := range one.add {

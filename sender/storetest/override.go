@@ -177,6 +177,16 @@ func testOverrideAtomic(f *fixture) {
 		{Seq: seqs[0], EndpointID: "a", Status: sender.Pending, Due: at(7)},
 	}, "attempted", "no", "attempted")
 	f.wantStates("1", "a pending 1/1 7")
+	f.override([]sender.Override{
+		{Seq: seqs[1], EndpointID: "a", Status: sender.Pending, Due: at(7)}, {Seq: seqs[1], EndpointID: "a", Status: sender.Cancelled},
+	}, "attempted", "attempted")
+	f.wantStates("2", "a cancelled 1/1")
+	f.settle(succeeded(seqs[0], "a"), sender.Outcome{Seq: seqs[0], EndpointID: "a", Status: sender.Succeeded})
+	f.override([]sender.Override{
+		{Seq: seqs[0], EndpointID: "a", Status: sender.Pending, Due: at(7)}, {Seq: seqs[0], EndpointID: "a", Status: sender.Cancelled},
+	}, "attempted", "attempted")
+	f.wantStates("1", "a cancelled 1/1")
+	f.override(all(seqs[:1], sender.Override{Status: sender.Pending, Due: at(7)}), "attempted")
 	f.wantClaim("a", true, "1")
 }
 
