@@ -20,6 +20,8 @@ const (
 	faultCancelAll
 	faultOverride
 	faultTogether // PutAndSettle, which fails with faultPut and faultSettle, too
+	faultMissing
+	faultAdd
 )
 
 var errFaulty = errors.New("the disk is on fire")
@@ -151,4 +153,18 @@ func (f *faultyStore) Override(ctx context.Context, o []sender.Override) error {
 		return err
 	}
 	return f.Store.Override(ctx, o)
+}
+
+func (f *faultyStore) Missing(ctx context.Context, q sender.MissingQuery) (sender.MissingPage, error) {
+	if err := f.check(faultMissing); err != nil {
+		return sender.MissingPage{}, err
+	}
+	return f.Store.Missing(ctx, q)
+}
+
+func (f *faultyStore) AddDeliveries(ctx context.Context, d []sender.NewDelivery) error {
+	if err := f.check(faultAdd); err != nil {
+		return err
+	}
+	return f.Store.AddDeliveries(ctx, d)
 }

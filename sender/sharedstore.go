@@ -21,9 +21,10 @@ import "context"
 //     another instance, it is passed over, except that a pending delivery
 //     becomes succeeded when the outcome says so; the caller's own hold ends all
 //     the same.
-//   - What PutEvents, Settle, Override, Unblock, CancelAll and the documents'
-//     methods do is seen by the calls that any instance begins after they have
-//     returned.
+//   - What PutEvents, Settle, Override, AddDeliveries, Unblock, CancelAll and the
+//     documents' methods do is seen by the calls that any instance begins after
+//     they have returned. Of instances that add the same delivery at once, one
+//     adds it.
 type SharedStore interface {
 	Store
 
@@ -68,8 +69,8 @@ const (
 	ChangeDocument
 
 	// ChangeBacklog: the endpoint ID has deliveries that are due and that nobody
-	// holds: put back, made pending again, or left by an instance that is no
-	// more. Those that become due later are not told of.
+	// holds: put back, made pending again, added, or left by an instance that is
+	// no more. Those that become due later are not told of.
 	ChangeBacklog
 
 	// ChangeInstances: Instances says something else than before.

@@ -431,6 +431,30 @@ func (m *member) Override(ctx context.Context, overrides []sender.Override) erro
 	return err
 }
 
+func (m *member) Missing(ctx context.Context, q sender.MissingQuery) (sender.MissingPage, error) {
+	done, err := m.use()
+	if err != nil {
+		return sender.MissingPage{}, err
+	}
+	defer done()
+	return m.common.Store.Missing(ctx, q)
+}
+
+func (m *member) AddDeliveries(ctx context.Context, deliveries []sender.NewDelivery) error {
+	done, err := m.use()
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = m.common.Store.AddDeliveries(ctx, deliveries)
+	for _, d := range deliveries {
+		if d.Added {
+			m.common.tell(m, sender.Change{Kind: sender.ChangeBacklog, ID: d.EndpointID})
+		}
+	}
+	return err
+}
+
 func (m *member) Documents(ctx context.Context, kind string) ([]sender.Document, error) {
 	done, err := m.use()
 	if err != nil {

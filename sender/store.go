@@ -47,9 +47,9 @@ var (
 //   - PutEvents and Settle are atomic and durable: when they return nil, all
 //     of it is on disk (a full fsync, not just written); when they return an
 //     error, none of it is kept.
-//   - An event is delivered to the endpoints that PutEvents was given for it
-//     and to no others; a delivery exists from then on, is pending, and is
-//     held by the caller.
+//   - An event is delivered to the endpoints that PutEvents was given for it,
+//     and AddDeliveries later, and to no others; a delivery exists from then on
+//     and is pending. What PutEvents was given is held by the caller.
 //   - A held delivery is known to be in the hands of a running process: Claim
 //     passes it over. Settle ends the hold, unless the outcome says Held.
 //     Close, a crash, or the loss of a lease ends all holds of that process,
@@ -119,6 +119,20 @@ type Store interface {
 	// is none.
 	Deliveries(ctx context.Context, q DeliveryQuery) (DeliveryPage, error)
 
+	// Missing lists the events of a tenant that have no delivery to an endpoint,
+	// those stored first first. It looks at a bounded number of events per call,
+	// so that a page may hold fewer than the limit, or none, and yet not be the
+	// last one. It does not hold up PutEvents.
+	Missing(ctx context.Context, q MissingQuery) (MissingPage, error)
+
+	// AddDeliveries gives events that are stored deliveries to further
+	// endpoints, after those that they have. Such a delivery is pending, was not
+	// attempted, and is held by nobody. It sets Added in each. A delivery of an
+	// event that does not exist, or that has one to this endpoint already,
+	// whatever has become of it, is passed over: what is added again after a
+	// crash is there once. It is atomic and durable as Settle is.
+	AddDeliveries(ctx context.Context, deliveries []NewDelivery) error
+
 	// Delivery returns one delivery with its event and its attempts, oldest
 	// first. The error wraps [ErrNotFound] when there is no such delivery.
 	Delivery(ctx context.Context, seq int64, endpointID string) (*DeliveryRecord, error)
@@ -147,7 +161,7 @@ type Store interface {
 	Size(ctx context.Context) (int64, error)
 
 	// Event returns an event with its deliveries, in the order the endpoints
-	// were given, and their attempts, oldest first. The error wraps
+	// were given, those added later last, and their attempts, oldest first. The error wraps
 	// [ErrNotFound] when there is no such event. [AnyTenant] stands for
 	// whichever tenant has it; then the error wraps [ErrAmbiguous] when several
 	// have one of this ID.

@@ -64,6 +64,16 @@ func everything(t *testing.T, s *Store, n int) {
 	note(s.Backlog(background))
 	note(s.Pending(background))
 	note(s.Unblock(background, "d", now))
+	for _, q := range []sender.MissingQuery{{EndpointID: "a"}, {EndpointID: "b", Tenant: "t", Whole: true}} {
+		q.From, q.To, q.Limit, q.Bytes = fromMilli(2000), fromMilli(2010), 3, 1<<20
+		missing, err := s.Missing(background, q)
+		note(nil, err)
+		var add []sender.NewDelivery
+		for _, e := range missing.Events {
+			add = append(add, sender.NewDelivery{Seq: e.Seq, EndpointID: q.EndpointID, Due: now})
+		}
+		note(nil, s.AddDeliveries(background, append(add, sender.NewDelivery{Seq: 1001, EndpointID: q.EndpointID, Due: now})))
+	}
 	note(s.Event(background, "", "id1001"))
 	note(s.Delivery(background, 1001, "b"))
 	note(s.Counters(background, sender.CounterQuery{Step: sender.StepMinute}))

@@ -313,14 +313,10 @@ func newPutColumns(n int) *putColumns {
 func (c *putColumns) add(s *Store, e *sender.PutEvent) {
 	event := e.Event
 	numbers := make([]int32, len(e.EndpointIDs))
-	c.scratch = append(c.scratch[:0], '{')
 	for i, id := range e.EndpointIDs {
 		numbers[i], _ = s.endpoints.known(id)
-		if i > 0 {
-			c.scratch = append(c.scratch, ',')
-		}
-		c.scratch = strconv.AppendInt(c.scratch, int64(numbers[i]), 10)
 	}
+	c.scratch = appendArray(c.scratch[:0], numbers)
 	var headers []byte
 	if len(event.Headers) > 0 {
 		headers = stored.AppendHeaders(nil, event.Headers)
@@ -330,12 +326,24 @@ func (c *putColumns) add(s *Store, e *sender.PutEvent) {
 		data = []byte{}
 	}
 	c.ids, c.types = append(c.ids, event.ID), append(c.types, event.Type)
-	c.traceParents, c.targets = append(c.traceParents, event.TraceParent), append(c.targets, string(append(c.scratch, '}')))
+	c.traceParents, c.targets = append(c.traceParents, event.TraceParent), append(c.targets, string(c.scratch))
 	c.tenants, c.contentTypes = append(c.tenants, []byte(event.Tenant)), append(c.contentTypes, optional([]byte(event.ContentType)))
 	c.headers, c.datas = append(c.headers, headers), append(c.datas, data)
 	c.storedAt, c.timestamps = append(c.storedAt, e.StoredAt.UnixMilli()), append(c.timestamps, event.Timestamp.Unix())
 	c.nanos, c.sizes = append(c.nanos, int32(event.Timestamp.Nanosecond())), append(c.sizes, int32(event.Size()))
 	c.numbers = append(c.numbers, numbers)
+}
+
+// appendArray writes numbers as PostgreSQL writes an array.
+func appendArray(b []byte, numbers []int32) []byte {
+	b = append(b, '{')
+	for i, n := range numbers {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	return append(b, '}')
 }
 
 // args are the arguments of insertEvents from the third on.

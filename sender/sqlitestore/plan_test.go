@@ -40,7 +40,7 @@ func TestPlans(t *testing.T) {
 	defer func() { s.writer <- w; s.readers <- r }()
 	var all prepared
 	for _, list := range []prepared{w.put.list(), w.settle.list(), w.claim.list(), w.purge.list(), w.unwritten.list(),
-		w.override.list(), w.counters.list(), w.documents.list(), r.list(), {{nil, unblockSome}}} {
+		w.override.list(), w.counters.list(), w.documents.list(), r.list(), {{nil, unblockSome}, {nil, setTargets}}} {
 		all = append(all, list...)
 	}
 	costly := regexp.MustCompile(`SCAN|TEMP B-TREE|AUTOMATIC`)
@@ -55,6 +55,8 @@ func TestPlans(t *testing.T) {
 		w.claim.list()[2].sql: "SEARCH deliveries USING COVERING INDEX deliveries_pending (endpoint>?)",
 		purgeableEvents:       "SEARCH events USING INDEX events_stored_at (stored_at>? AND stored_at<?)",
 		purgeableOf:           "SEARCH events USING INDEX events_tenant (tenant=? AND seq>? AND seq<?)",
+		missingEvents:         "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+		missingEventsOf:       "SEARCH events USING INDEX events_tenant (tenant=? AND seq>? AND seq<?)",
 		unblockSome: "SEARCH deliveries USING PRIMARY KEY (endpoint=? AND event_seq=?); LIST SUBQUERY 1; " +
 			"SEARCH deliveries USING COVERING INDEX deliveries_ended_of (endpoint=? AND status=?)",
 		countPending: "SCAN deliveries USING COVERING INDEX deliveries_pending",

@@ -14,6 +14,7 @@ type reader struct {
 	event, eventOfAny, eventAt, delivery, attempts, last *sqlite.Stmt
 	endpoint, number                                     *sqlite.Stmt
 	purgeable, purgeableOf, ended                        *sqlite.Stmt
+	missing, missingOf                                   *sqlite.Stmt
 	documents                                            *sqlite.Stmt
 	counters                                             counterQueries
 	listing                                              listStatements
@@ -42,6 +43,8 @@ func (r *reader) list() prepared {
 		{&r.purgeable, purgeableEvents},
 		{&r.purgeableOf, purgeableOf},
 		{&r.ended, endedDelivery},
+		{&r.missing, missingEvents},
+		{&r.missingOf, missingEventsOf},
 		{&r.documents, listDocuments},
 	}
 	all = append(all, r.counters.list()...)

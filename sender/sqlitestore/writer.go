@@ -39,7 +39,7 @@ type writer struct {
 	override                overrideStatements
 	counters                counterStatements
 	documents               documentStatements
-	setMark                 *sqlite.Stmt
+	setMark, setTargets     *sqlite.Stmt
 }
 
 // lastSeq is the greatest number that an event ever had.
@@ -96,6 +96,7 @@ func (w *writer) prepare() error {
 		{&w.rollback, "ROLLBACK"},
 		{&w.setMark, "UPDATE marks SET value = ?2 WHERE name = ?1"},
 		{&w.unblock, unblockSome},
+		{&w.setTargets, setTargets},
 	}
 	all = append(all, w.put.list()...)
 	all = append(all, w.settle.list()...)

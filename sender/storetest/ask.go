@@ -50,3 +50,24 @@ func documentsOf(ctx context.Context, store sender.Store, kind string) ([]sender
 	documents, err := store.Documents(ctx, kind)
 	return sortedDocuments(documents), err
 }
+
+// missingAll lists all pages of the events that an endpoint has no delivery of.
+// It says so when a page does not go on, or has too many events.
+func missingAll(ctx context.Context, store sender.Store, q sender.MissingQuery) (all []sender.MissingEvent, err error) {
+	for range manyPages {
+		page, err := store.Missing(ctx, q)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(page.Events) > q.Limit:
+			return nil, fmt.Errorf("a page has %d events, the limit is %d", len(page.Events), q.Limit)
+		case page.Last < q.After || page.More && page.Last == q.After:
+			return nil, fmt.Errorf("the page after event %d ends at %d", q.After, page.Last)
+		}
+		all = append(all, page.Events...)
+		if q.After = page.Last; !page.More {
+			return all, nil
+		}
+	}
+	return nil, fmt.Errorf("the listing does not end after %d pages", manyPages)
+}

@@ -118,6 +118,8 @@ func calls(ctx context.Context, store sender.Store) map[string]error {
 	_, errs["Pending"] = store.Pending(ctx)
 	_, errs["CancelAll"] = store.CancelAll(ctx, "nobody")
 	errs["Override"] = store.Override(ctx, []sender.Override{{Seq: 1, EndpointID: "nobody", Status: sender.Cancelled}})
+	_, errs["Missing"] = store.Missing(ctx, sender.MissingQuery{EndpointID: "nobody", Limit: 1})
+	errs["AddDeliveries"] = store.AddDeliveries(ctx, []sender.NewDelivery{{Seq: 1, EndpointID: "nobody"}})
 	_, errs["Deliveries"] = store.Deliveries(ctx, sender.DeliveryQuery{Limit: 1})
 	_, errs["Delivery"] = store.Delivery(ctx, 1, "a")
 	_, errs["Counters"] = store.Counters(ctx, sender.CounterQuery{Step: sender.StepMinute})

@@ -80,6 +80,40 @@ func (w *walk) override(t *rapid.T) {
 	}
 }
 
+// addDeliveries adds deliveries of events that exist, or nearly.
+func (w *walk) addDeliveries(t *rapid.T) {
+	aDelivery := rapid.Custom(func(t *rapid.T) sender.NewDelivery {
+		o := w.someOverride(t)
+		return sender.NewDelivery{Seq: o.Seq, EndpointID: o.EndpointID, Due: o.Due}
+	})
+	want := rapid.SliceOfN(aDelivery, 1, 5).Draw(t, "deliveries")
+	got := slices.Clone(want)
+	for i := range got {
+		seq, found := w.toStore[got[i].Seq]
+		if !found {
+			seq = -1 // no event of the store either
+		}
+		got[i].Seq = seq
+	}
+	if rapid.IntRange(0, 9).Draw(t, "fails") == 0 {
+		if err := w.store.AddDeliveries(ended(), got); !errors.Is(err, context.Canceled) {
+			t.Fatalf("AddDeliveries = %v, want the context's error", err)
+		}
+		return
+	}
+	if err := w.store.AddDeliveries(t.Context(), got); err != nil {
+		t.Fatalf("AddDeliveries: %v", err)
+	}
+	if err := w.model.AddDeliveries(t.Context(), want); err != nil {
+		t.Fatalf("AddDeliveries of the model: %v", err)
+	}
+	for i, d := range want {
+		if got[i].Added != d.Added {
+			t.Fatalf("delivery %d is %+v, want %+v", i, got[i], d)
+		}
+	}
+}
+
 // documents puts and deletes documents, and compares all that are there.
 func (w *walk) documents(t *rapid.T) {
 	const kind = "k"

@@ -66,6 +66,30 @@ func (w *walk) deliveries(t *rapid.T) {
 	}
 }
 
+// missing compares what an endpoint has no delivery of, page by page.
+func (w *walk) missing(t *rapid.T) {
+	listing := someQuery(t)
+	q := sender.MissingQuery{
+		EndpointID: rapid.SampledFrom([]string{"a", "b", "c", "nobody"}).Draw(t, "endpoint"), Tenant: someTenants.Draw(t, "tenant"),
+		Types: listing.Types, From: listing.From, To: listing.To, Limit: listing.Limit,
+		Bytes: rapid.SampledFrom([]int64{0, 12, manyBytes}).Draw(t, "bytes"), Whole: rapid.Bool().Draw(t, "whole"),
+	}
+	got, err := missingAll(t.Context(), w.store, q)
+	if err != nil {
+		t.Fatalf("Missing(%+v): %v", q, err)
+	}
+	for i := range got {
+		got[i].Seq = w.toModel[got[i].Seq]
+	}
+	want, err := missingAll(t.Context(), w.model, q)
+	if err != nil {
+		t.Fatalf("Missing of the model: %v", err)
+	}
+	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("Missing(%+v) (-want +got):\n%s", q, diff)
+	}
+}
+
 // compareDelivery compares what is known of one delivery.
 func (w *walk) compareDelivery(t *rapid.T, seq int64, endpointID string) {
 	got, err := w.store.Delivery(t.Context(), w.toStore[seq], endpointID)

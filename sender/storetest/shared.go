@@ -40,6 +40,8 @@ func RunShared(t *testing.T, open func(t *testing.T) SharedHarness) {
 		{"PutEvents/the same ID at once", testPutRace},
 		{"PutEvents/publications with the same IDs at once", testPutRaceWhole},
 		{"Store/what one does the others see", testSeen},
+		{"AddDeliveries/the same at once", testAddRace},
+		{"AddDeliveries/others see it", testAddSeen},
 		{"Claim/no delivery is held twice", testClaimRace},
 		{"Claim/what another one holds is passed over", testHeldByOther},
 		{"Life/what a closed one held is free", testCloseFrees},
