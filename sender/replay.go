@@ -7,7 +7,8 @@ import (
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
-// ReplayRequest says what is to be delivered again, and how.
+// ReplayRequest says what is to be delivered again, or was never delivered, and
+// how.
 type ReplayRequest struct {
 	// EndpointIDs, Statuses, Types, From and To select deliveries as they do in
 	// [DeliveryQuery]. Statuses default to failed and cancelled.
@@ -16,6 +17,14 @@ type ReplayRequest struct {
 	Types       []webhook.Pattern `json:"types,omitempty"`
 	From        time.Time         `json:"from,omitzero"`
 	To          time.Time         `json:"to,omitzero"`
+
+	// Missing selects, in place of deliveries that exist, the events that the
+	// endpoints would get if they were published now and have no delivery of,
+	// as those from before an endpoint was made, was activated, or subscribed
+	// to their type. EndpointIDs must name the endpoints, and there are neither
+	// Statuses nor FreshID. What is delivered are events as they were published,
+	// under their IDs; those that were purged are not there any more.
+	Missing bool `json:"missing,omitempty"`
 
 	// FreshID delivers each event as a new one, under an ID of its own, so that
 	// a receiver that has seen it takes it again. Otherwise it is the same
@@ -81,7 +90,8 @@ type Replay struct {
 
 	// Matched is how many deliveries the request selects, as far as has been
 	// looked; Replayed is how many of them were handed over, and Skipped how
-	// many were under way anyway.
+	// many were under way anyway. When the process was killed, missing
+	// deliveries that it had just made are in neither.
 	Matched  int64 `json:"matched"`
 	Replayed int64 `json:"replayed"`
 	Skipped  int64 `json:"skipped"`

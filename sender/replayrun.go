@@ -97,11 +97,14 @@ func (s *Sender) saveReplayStep(ctx context.Context, known, now *replayJob) erro
 // to limit deliveries, and returns how many it did.
 func (s *Sender) advanceReplay(ctx context.Context, j *replayJob, limit int) (n int, err error) {
 	if !j.Counted {
-		if j.Total, err = s.countReplay(ctx, j); err != nil {
+		if j.Total, _, err = s.countReplay(ctx, j, toTheEnd); err != nil {
 			return 0, err
 		}
 		j.Counted = true
 		return 0, nil
+	}
+	if j.Request.Missing {
+		return s.advanceMissing(ctx, j, limit)
 	}
 	q := j.query()
 	q.Cursor, q.Limit = j.Cursor, limit

@@ -45,7 +45,8 @@ type replayJob struct {
 }
 
 // StartReplay begins to deliver again what a tenant's request selects among the
-// deliveries that exist now, oldest first. It goes on after a restart. A dry
+// deliveries that exist now, or the events, oldest first; what is missing,
+// endpoint by endpoint. It goes on after a restart. A dry
 // run is counted before StartReplay returns, and not kept. Errors wrap
 // [ErrReplay], or are the store's.
 func (s *Sender) StartReplay(ctx context.Context, tenant string, r ReplayRequest) (Replay, error) {
@@ -54,7 +55,7 @@ func (s *Sender) StartReplay(ctx context.Context, tenant string, r ReplayRequest
 	}
 	job := &replayJob{Replay: Replay{Tenant: tenant, Request: r, State: ReplayRunning, CreatedAt: s.clock.Now()}}
 	if r.DryRun {
-		total, err := s.countReplay(ctx, job)
+		total, _, err := s.countReplay(ctx, job, toTheEnd)
 		if err != nil {
 			return Replay{}, err
 		}
@@ -91,6 +92,9 @@ func (s *Sender) StartReplay(ctx context.Context, tenant string, r ReplayRequest
 
 // checkReplay checks a request and copies what it refers to.
 func (s *Sender) checkReplay(tenant string, r *ReplayRequest) error {
+	if err := checkMissing(r); err != nil {
+		return err
+	}
 	for _, id := range r.EndpointIDs {
 		if _, err := s.targetOf(tenant, id); err != nil {
 			return fmt.Errorf("endpoints: %q is unknown: name endpoints that exist", id)
@@ -117,6 +121,10 @@ func (s *Sender) checkReplay(tenant string, r *ReplayRequest) error {
 		r.Rate = &rate
 	}
 	r.EndpointIDs, r.Statuses, r.Types = slices.Clone(r.EndpointIDs), slices.Clone(r.Statuses), slices.Clone(r.Types)
+	if r.Missing { // one after the other, each once
+		slices.Sort(r.EndpointIDs)
+		r.EndpointIDs = slices.Compact(r.EndpointIDs)
+	}
 	return nil
 }
 
@@ -124,34 +132,66 @@ func (s *Sender) checkReplay(tenant string, r *ReplayRequest) error {
 // are not for it.
 func (j *replayJob) query() DeliveryQuery {
 	r := &j.Request
-	q := DeliveryQuery{EndpointIDs: r.EndpointIDs, Statuses: r.Statuses, Types: r.Types, From: r.From, To: r.To, OldestFirst: true}
+	q := DeliveryQuery{EndpointIDs: r.EndpointIDs, Statuses: r.Statuses, Types: r.Types, From: r.From, To: j.until(), OldestFirst: true}
 	if j.Tenant != AnyTenant {
 		q.Tenant = &j.Tenant
 	}
 	if len(q.Statuses) == 0 {
 		q.Statuses = []Status{Failed, Cancelled}
 	}
-	if q.To.IsZero() || q.To.After(j.CreatedAt) {
-		q.To = j.CreatedAt
-	}
 	return q
 }
 
-// countReplay counts what a replay selects.
-func (s *Sender) countReplay(ctx context.Context, j *replayJob) (total int64, err error) {
+// until is the time that events were stored before which the replay is for.
+func (j *replayJob) until() time.Time {
+	if to := j.Request.To; !to.IsZero() && to.Before(j.CreatedAt) {
+		return to
+	}
+	return j.CreatedAt
+}
+
+// CountReplay counts what a tenant's request selects, as a dry run does, but up
+// to most only, and for about as long as patience says. It tells whether there
+// may be more. Errors wrap [ErrReplay], or are the store's.
+func (s *Sender) CountReplay(ctx context.Context, tenant string, r ReplayRequest, most int64, patience time.Duration) (total int64, more bool, err error) {
+	if err := s.checkReplay(tenant, &r); err != nil {
+		return 0, false, fmt.Errorf("%w: %w", ErrReplay, err)
+	}
+	began := s.clock.Now()
+	job := &replayJob{Replay: Replay{Tenant: tenant, Request: r, CreatedAt: began}}
+	return s.countReplay(ctx, job, func(total int64) bool {
+		return total >= most || s.clock.Now().Sub(began) > patience
+	})
+}
+
+// countStep is how many are counted at once.
+const countStep = 1000
+
+// toTheEnd has all counted.
+func toTheEnd(int64) bool { return false }
+
+// countReplay counts what a replay selects, until that is enough. It tells
+// whether there may be more.
+func (s *Sender) countReplay(ctx context.Context, j *replayJob, enough func(total int64) bool) (total int64, more bool, err error) {
 	if err := s.settling.flush(ctx); err != nil {
-		return 0, fmt.Errorf("counting deliveries: %w", err)
+		return 0, false, fmt.Errorf("counting deliveries: %w", err)
+	}
+	if j.Request.Missing {
+		return s.countMissing(ctx, j, enough)
 	}
 	q := j.query()
-	q.Limit = 1000
+	q.Limit = countStep
 	for {
 		page, err := s.store.Deliveries(ctx, q)
 		if err != nil {
-			return 0, fmt.Errorf("counting deliveries: %w", err)
+			return 0, false, fmt.Errorf("counting deliveries: %w", err)
 		}
 		total += int64(len(page.Deliveries))
 		if page.Next == "" {
-			return total, nil
+			return total, false, nil
+		}
+		if enough(total) {
+			return total, true, nil
 		}
 		q.Cursor = page.Next
 	}

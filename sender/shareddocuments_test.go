@@ -496,6 +496,50 @@ func TestSharedReplay(t *testing.T) {
 	}
 }
 
+// TestSharedReplayMissing: what is missing is made once, although the instance
+// that was making it has died, and others are told of it.
+func TestSharedReplayMissing(t *testing.T) {
+	f := newFleet(t, 3, toPeers())
+	a, b := f.all[0], f.all[1]
+	ids := numbered(40)
+	a.publish(ids...)
+	p := newPeer(t, nil)
+	endpoint := a.create(sender.Endpoint{URL: p.URL + "/hooks"})
+	for _, other := range f.all {
+		until(t, "each knows the endpoint", func() bool {
+			_, err := other.Endpoint(t.Context(), "", endpoint)
+			return err == nil
+		})
+	}
+	f.clock.advance(time.Second)
+	replay, err := a.StartReplay(t.Context(), "", sender.ReplayRequest{
+		EndpointIDs: []string{endpoint}, Missing: true, Rate: &webhook.Rate{Events: 10, Per: webhook.Duration(time.Second)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	progress := func() (r sender.Replay) {
+		t.Helper()
+		if r, err = b.Replay(t.Context(), "", replay.ID); err != nil && !errors.Is(err, sender.ErrNotFound) {
+			t.Fatal(err)
+		}
+		return r
+	}
+	f.eventually(100*time.Millisecond, "a part of it is done", func() bool { return progress().Replayed >= 10 })
+	f.kill(a)
+	f.eventually(100*time.Millisecond, "the rest of it is done", func() bool { return progress().State == sender.ReplayDone })
+	if r := progress(); r.Total != 40 || r.Replayed > 40 || r.Skipped != 0 {
+		t.Errorf("the replay is %+v", r)
+	}
+	b.delivered(endpoint, ids...)
+	for _, id := range ids { // the store knows of one attempt of each
+		b.settled(id, endpoint, 1)
+	}
+	if dry, err := b.StartReplay(t.Context(), "", sender.ReplayRequest{EndpointIDs: []string{endpoint}, Missing: true, DryRun: true}); err != nil || dry.Total != 0 {
+		t.Errorf("%d are missing, %v", dry.Total, err)
+	}
+}
+
 // TestOneUpkeep: one instance deletes what is old, and another one when that one
 // has died.
 func TestOneUpkeep(t *testing.T) {
