@@ -130,6 +130,10 @@ func TestMisuse(t *testing.T) {
 		{[]string{"tail", "--lines", "-1"}, "--lines must not be negative: use 0 for none"},
 		// What a variable of the shell that is not set leaves: not all of them.
 		{[]string{"replay", "--endpoint", ""}, "--endpoint has an empty value: give one, or leave the flag out"},
+		{[]string{"replay", "--missing"}, "--missing is for endpoints that are named: add --endpoint"},
+		{[]string{"replay", "--missing", "--tenant", "acme", "--yes"}, "--missing is for endpoints that are named: add --endpoint"},
+		{[]string{"replay", "--missing", "--endpoint", "crm", "--status", "failed"}, "--missing is for what was never delivered: leave out --status and --fresh-id"},
+		{[]string{"replay", "--missing", "--endpoint", "crm", "--fresh-id"}, "--missing is for what was never delivered: leave out --status and --fresh-id"},
 		{[]string{"replay", "--endpoint", "crm", "--endpoint", ""}, "--endpoint has an empty value"},
 		{[]string{"replay", "--status", ""}, "--status has an empty value"},
 		{[]string{"replay", "--type", "", "--tenant", ""}, "--type has an empty value"},

@@ -156,6 +156,7 @@ type replayRequest struct {
 	Types     []string   `json:"types,omitempty"`
 	From      *time.Time `json:"from,omitempty"`
 	To        *time.Time `json:"to,omitempty"`
+	Missing   bool       `json:"missing,omitempty"`
 	FreshID   bool       `json:"fresh_id,omitempty"`
 	Rate      string     `json:"rate,omitempty"`
 	DryRun    bool       `json:"dry_run,omitempty"`

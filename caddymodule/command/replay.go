@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"github.com/spf13/cobra"
@@ -20,6 +19,12 @@ these the failed and cancelled ones unless --status says otherwise. They go out
 under the same IDs, so that a receiver that has seen one takes it for a
 duplicate, unless there is --fresh-id.
 
+With --missing it delivers what the endpoints of --endpoint have missed: events
+that they would get if they were published now, and have no delivery of, because
+they are older than the endpoint, or than its activation, or than its interest in
+their type. Each is delivered once, however often this is done. Events that were
+deleted for their age are not there any more.
+
 On a terminal it says first how many they are and asks. Elsewhere it wants flags
 that select, or --yes. It then shows the progress until all are handed over to
 their endpoints. Ctrl-C leaves the replay
@@ -28,6 +33,7 @@ running; it can be looked at and stopped by: replay show, replay cancel.`,
 			"130  after Ctrl-C"),
 		Example: `  $ caddy webhooks replay --endpoint crm --since 24h --dry-run
   $ caddy webhooks replay --endpoint crm --since 24h --rate 20/s
+  $ caddy webhooks replay --endpoint ep_0192f0c1a2b37c4d8e5f6071 --missing --dry-run
   $ caddy webhooks replay cancel rpl_0192f0c1a2b37c4d8e5f60718293a4b5`,
 		RunE: set.does(noChild, startReplay),
 	}
@@ -35,6 +41,7 @@ running; it can be looked at and stopped by: replay show, replay cancel.`,
 	spanFlags(cmd)
 	f := cmd.Flags()
 	f.String("rate", "", "The `rate` to hand them to their endpoints at, such as 20/s (default 100/s)")
+	f.Bool("missing", false, "Those that the named endpoints would get now and never had")
 	f.Bool("fresh-id", false, "Deliver each event as a new one, under an ID of its own")
 	f.Bool("dry-run", false, "Say how many they are, and deliver nothing")
 	f.BoolP("yes", "y", false, "Do not ask")
@@ -57,8 +64,12 @@ func startReplay(ctx context.Context, c *call) error {
 		Types:     c.list("type"),
 		From:      from,
 		To:        to,
+		Missing:   c.flags.Bool("missing"),
 		FreshID:   c.flags.Bool("fresh-id"),
 		Rate:      c.flags.String("rate"),
+	}
+	if err := r.checkMissing(); err != nil {
+		return err
 	}
 	if c.flags.Bool("dry-run") {
 		return c.dryRun(ctx, r)
@@ -104,7 +115,7 @@ func (c *call) dryRun(ctx context.Context, r replayRequest) error {
 		return c.out.json(answer)
 	}
 	c.out.say("%d", counted.Total)
-	c.notes.say("%s be delivered again.", count(counted.Total, "delivery would", "deliveries would"))
+	c.notes.say("%s.", r.announced(counted.Total, "would"))
 	return nil
 }
 
@@ -126,10 +137,14 @@ func (c *call) sure(ctx context.Context, r replayRequest) (bool, error) {
 		return false, err
 	}
 	if counted.Total == 0 {
-		c.notes.say("There are no such deliveries: nothing is replayed.")
+		if r.Missing {
+			c.notes.say("No such events are missing: nothing is replayed.")
+		} else {
+			c.notes.say("There are no such deliveries: nothing is replayed.")
+		}
 		return false, nil
 	}
-	c.notes.write(printable(fmt.Sprintf("%s be delivered again. Go on? [y/N] ", count(counted.Total, "delivery will", "deliveries will"))))
+	c.notes.write(printable(r.announced(counted.Total, "will") + ". Go on? [y/N] "))
 	yes, err := c.answered(ctx)
 	if err != nil {
 		return false, err
@@ -139,6 +154,25 @@ func (c *call) sure(ctx context.Context, r replayRequest) (bool, error) {
 		return false, exit(exitNo)
 	}
 	return true, nil
+}
+
+// checkMissing says what does not go with --missing, or lacks.
+func (r replayRequest) checkMissing() error {
+	switch {
+	case r.Missing && len(r.Endpoints) == 0:
+		return newMisuse("--missing is for endpoints that are named: add --endpoint")
+	case r.Missing && (len(r.Statuses) > 0 || r.FreshID):
+		return newMisuse("--missing is for what was never delivered: leave out --status and --fresh-id, or --missing")
+	}
+	return nil
+}
+
+// announced says what a replay of so many will do, or would.
+func (r replayRequest) announced(n int64, will string) string {
+	if r.Missing {
+		return count(n, "event ", "events ") + will + " be delivered for the first time"
+	}
+	return count(n, "delivery ", "deliveries ") + will + " be delivered again"
 }
 
 // selectsNothing tells that it is for all deliveries that have failed or were

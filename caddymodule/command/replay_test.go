@@ -69,6 +69,36 @@ func TestReplayOnATerminal(t *testing.T) {
 	r.wasAsked(askAll, "GET replays/rpl_1")
 }
 
+// TestReplayMissing says what is missing in its own words.
+func TestReplayMissing(t *testing.T) {
+	t.Setenv("NO_COLOR", "1")
+	const (
+		ask  = `POST replays {"endpoints":["crm"],"missing":true}`
+		only = `POST replays {"endpoints":["crm"],"missing":true,"dry_run":true}`
+	)
+	setUp := func(stdin string, counted string) *rig {
+		r := newRig(t)
+		r.width = 80
+		r.stdin = strings.NewReader(stdin)
+		r.answer("POST replays", reply{status: 200, body: `{"state":"done","total":` + counted + `}`}, reply{status: 201, body: replayAnswer("running", "1")})
+		r.ok("GET replays/rpl_1", replayAnswer("done", "3"))
+		return r
+	}
+	const question = "4 events will be delivered for the first time. Go on? [y/N] "
+	r := setUp("y\n", "4")
+	r.wants(r.run("replay", "--endpoint", "crm", "--missing"),
+		result{Out: "rpl_1 is done: 3 of 4 replayed, 1 under way anyway\n", Notes: question + progress1 + "\r\x1b[K"})
+	r.wasAsked(only, ask, "GET replays/rpl_1")
+	r = setUp("n\n", "4")
+	r.wants(r.run("replay", "--endpoint", "crm", "--missing"), result{Notes: question + "Nothing is replayed.\n", Code: 3})
+	r.wasAsked(only)
+	r = setUp("", "0")
+	r.wants(r.run("replay", "--endpoint", "crm", "--missing"), result{Notes: "No such events are missing: nothing is replayed.\n"})
+	r = setUp("", "1")
+	r.wants(r.run("replay", "--endpoint", "crm", "--missing", "--dry-run"), result{Out: "1\n", Notes: "1 event would be delivered for the first time.\n"})
+	r.wasAsked(only)
+}
+
 // TestReplayOfEverythingIsNotUnasked: a script says that it means all of them.
 func TestReplayOfEverythingIsNotUnasked(t *testing.T) {
 	for _, args := range [][]string{{}, {"--rate", "20/s"}, {"--detach"}, {"--fresh-id"}} {
@@ -157,6 +187,15 @@ State     running
 Progress  1 of 4 replayed (50%), 1 under way anyway
 Statuses  failed
 Begun     2024-03-05 10:39:00 UTC (1m ago)
+`[1:]})
+	r.ok("GET replays/rpl_2", `{"id":"rpl_2","request":{"endpoints":["crm"],"missing":true},"state":"done","replayed":1,"total":1,"created_at":"2024-03-05T10:39:00Z"}`)
+	r.wants(r.run("replay", "show", "rpl_2"), result{Out: `
+Replay     rpl_2
+State      done
+Progress   1 of 1 replayed
+Endpoints  crm
+Of         missing events
+Begun      2024-03-05 10:39:00 UTC (1m ago)
 `[1:]})
 	r.answer("GET replays/rpl_1", reply{status: 200, body: replayAnswer("running", "1")}, reply{status: 200, body: replayAnswer("done", "3")})
 	r.wants(r.run("replay", "show", "rpl_1", "--follow"), result{Out: "rpl_1 is done: 3 of 4 replayed, 1 under way anyway\n"})

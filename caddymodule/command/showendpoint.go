@@ -68,6 +68,9 @@ func (c *call) showReplay(r *replay) {
 	f.add("Progress", r.progress())
 	f.add("Endpoints", strings.Join(r.Request.Endpoints, " "))
 	f.add("Statuses", strings.Join(r.Request.Statuses, " "))
+	if r.Request.Missing {
+		f.add("Of", "missing events")
+	}
 	f.add("Types", strings.Join(r.Request.Types, " "))
 	if r.Request.From != nil {
 		f.add("Since", c.moment(*r.Request.From))

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,14 +37,11 @@ func (c *call) replayRow(r *sender.Replay) replayRow {
 
 // selected says what a replay is of.
 func selected(r *sender.ReplayRequest) (list []setting) {
-	statuses := []string{"failed", "cancelled"}
-	if len(r.Statuses) > 0 {
-		statuses = statuses[:0]
-		for _, s := range r.Statuses {
-			statuses = append(statuses, s.String())
-		}
+	if r.Missing {
+		list = append(list, setting{"What", "missing events"})
+	} else {
+		list = append(list, setting{"Status", replayedStatuses(r.Statuses)})
 	}
-	list = append(list, setting{"Status", strings.Join(statuses, ", ")})
 	if len(r.EndpointIDs) > 0 {
 		list = append(list, setting{"Webhook", shortened(strings.Join(r.EndpointIDs, ", "), 200)})
 	}
@@ -67,6 +65,18 @@ func selected(r *sender.ReplayRequest) (list []setting) {
 		list = append(list, setting{"Rate", r.Rate.String()})
 	}
 	return list
+}
+
+// replayedStatuses are those of the deliveries that a replay is of.
+func replayedStatuses(chosen []sender.Status) string {
+	if len(chosen) == 0 {
+		return "failed, cancelled"
+	}
+	texts := make([]string, len(chosen))
+	for i, s := range chosen {
+		texts[i] = s.String()
+	}
+	return strings.Join(texts, ", ")
 }
 
 func replaysPage(c *call) error {
@@ -108,6 +118,7 @@ func cancelReplayFromForm(c *call) error {
 type replayForm struct {
 	filterForm
 	Chosen  []eventChoice // statuses
+	Missing bool          // and not deliveries of a status
 	FreshID bool
 	Rate    string
 	Count   string // of what it would replay; empty before it was counted
@@ -119,7 +130,7 @@ type replayForm struct {
 const countedAtMost = 1000
 
 func replayFormPage(c *call) error {
-	q := c.query("endpoint", "status", "type", "from", "to", "order", "fresh_id", "rate", "tenant", "count")
+	q := c.query("endpoint", "status", "type", "from", "to", "order", "missing", "fresh_id", "rate", "tenant", "count")
 	form, err := c.replayForm(q)
 	if err != nil {
 		return err
@@ -132,7 +143,7 @@ func (c *call) replayForm(q *query) (*replayForm, error) {
 	statuses := slices.DeleteFunc(slices.Clone(q.values["status"]), func(s string) bool { return s == "" })
 	delete(q.values, "status")
 	d, filters := q.filters()
-	form := &replayForm{filterForm: filters, FreshID: q.one("fresh_id") != "", Rate: strings.TrimSpace(q.one("rate"))}
+	form := &replayForm{filterForm: filters, Missing: q.one("missing") != "", FreshID: q.one("fresh_id") != "", Rate: strings.TrimSpace(q.one("rate"))}
 	if c.operator {
 		form.Tenant = q.one("tenant")
 	}
@@ -158,11 +169,15 @@ func (c *call) replayForm(q *query) (*replayForm, error) {
 	if q.one("count") == "" {
 		return form, nil
 	}
-	n, more, err := c.countDeliveries(tenant, d)
+	r := sender.ReplayRequest{EndpointIDs: d.EndpointIDs, Types: d.Types, From: d.From, To: d.To, Missing: form.Missing}
+	if !r.Missing {
+		r.Statuses = d.Statuses
+	}
+	n, more, err := c.CountReplay(c.context(), tenant, r, countedAtMost, countPatience)
 	if err != nil {
 		return nil, err
 	}
-	form.Count = countText(int64(n))
+	form.Count = countText(n)
 	if more {
 		form.Count += "+"
 	}
@@ -170,40 +185,26 @@ func (c *call) replayForm(q *query) (*replayForm, error) {
 	return form, nil
 }
 
-// countDeliveries counts deliveries, up to a number that says enough and for no
-// longer than a page may take. It tells whether there may be more.
-func (c *call) countDeliveries(tenant string, d sender.DeliveryQuery) (n int, more bool, err error) {
-	d.Limit = countedAtMost / 4
-	for began := c.Now(); ; {
-		page, err := c.Deliveries(c.context(), tenant, d)
-		if err != nil {
-			return 0, false, err
-		}
-		n += len(page.Deliveries)
-		if d.Cursor = page.Next; d.Cursor == "" || n >= countedAtMost || c.Now().Sub(began) > countPatience {
-			return n, d.Cursor != "", nil
-		}
-	}
-}
-
 func replayFromForm(c *call) error {
 	values, err := c.form()
 	if err != nil {
 		return err
 	}
-	q := &query{values: values}
-	if values.Get("count") != "" { // the button that counts
-		form, err := c.replayForm(q)
-		if err != nil {
-			return err
+	switch {
+	case values.Get("missing") != "" && values.Get("endpoint") == "":
+		err = wrong("endpoint", "there is none: choose the webhook that is to get what it has missed")
+	case values.Get("count") != "": // the button that counts
+		var form *replayForm
+		if form, err = c.replayForm(&query{values: maps.Clone(values)}); err == nil {
+			return c.page(http.StatusOK, "replayform.html", "Replay deliveries", "replays", form)
 		}
-		return c.page(http.StatusOK, "replayform.html", "Replay deliveries", "replays", form)
-	}
-	r, err := replayRequest(q)
-	if err == nil {
-		var replay sender.Replay
-		if replay, err = c.StartReplay(c.context(), c.scope(values.Get("tenant")), r); err == nil {
-			return c.redirect("replays/" + url.PathEscape(replay.ID) + "?notice=replaying")
+	default:
+		var r sender.ReplayRequest
+		if r, err = replayRequest(&query{values: values}); err == nil {
+			var replay sender.Replay
+			if replay, err = c.StartReplay(c.context(), c.scope(values.Get("tenant")), r); err == nil {
+				return c.redirect("replays/" + url.PathEscape(replay.ID) + "?notice=replaying")
+			}
 		}
 	}
 	e := explain(err, "webhook")
@@ -213,7 +214,7 @@ func replayFromForm(c *call) error {
 	// What is wrong is shown beside the form; what cannot be read is left out.
 	shown := &query{values: url.Values{}}
 	for name, list := range values {
-		if name != e.field && name+"s" != e.field {
+		if name != e.field && name+"s" != e.field && name != "count" {
 			shown.values[name] = list
 		}
 	}
@@ -235,14 +236,17 @@ func replayRequest(q *query) (r sender.ReplayRequest, err error) {
 	if q.err != nil {
 		return r, q.err
 	}
-	if r.Statuses, err = statusesOf(statuses); err != nil {
-		return r, wrong("status", "%s", err)
-	}
-	if len(r.Statuses) == 0 {
-		return r, wrong("status", "there is none: choose what is to be replayed")
+	// What belongs to the choice that was not made is hidden, and means nothing.
+	if r.Missing = q.one("missing") != ""; !r.Missing {
+		if r.Statuses, err = statusesOf(statuses); err != nil {
+			return r, wrong("status", "%s", err)
+		}
+		if len(r.Statuses) == 0 {
+			return r, wrong("status", "there is none: choose what is to be replayed")
+		}
+		r.FreshID, _ = strconv.ParseBool(q.one("fresh_id"))
 	}
 	r.EndpointIDs, r.Types, r.From, r.To = d.EndpointIDs, d.Types, d.From, d.To
-	r.FreshID, _ = strconv.ParseBool(q.one("fresh_id"))
 	if text := strings.TrimSpace(q.one("rate")); text != "" {
 		if err := rate(&r.Rate)(jsonText(text)); err != nil {
 			return r, wrong("rate", "%s", err)

@@ -49,6 +49,7 @@ func startReplay(c *call) error {
 		"types":     listed(&r.Types, likeEvent, webhook.ParsePattern),
 		"from":      parsed(&r.From, likeTime, parseTime),
 		"to":        parsed(&r.To, likeTime, parseTime),
+		"missing":   flag(&r.Missing),
 		"fresh_id":  flag(&r.FreshID),
 		"rate":      rate(&r.Rate),
 		"dry_run":   flag(&r.DryRun),

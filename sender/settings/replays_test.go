@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 )
 
 // replayed waits until a replay has ended, and returns it.
@@ -56,6 +57,35 @@ func TestReplay(t *testing.T) {
 	r.do("DELETE", "/api/replays/nobody", "").problem(http.StatusNotFound, "")
 }
 
+// TestReplayMissing: an endpoint that was made afterwards gets what it subscribes
+// to, once.
+func TestReplayMissing(t *testing.T) {
+	r, _ := published(t)
+	late := r.create("/late", `,"active":true,"events":["message.*"],"filter":"size(data) == 0"`)
+	r.clock.advance(time.Second)
+	body := `{"endpoints":["` + late + `"],"missing":true,"types":["message.created"]`
+	if dry := r.do("POST", "/api/replays", body+`,"dry_run":true}`).want(http.StatusOK); dry.at("total") != "2" || dry.at("request.missing") != "true" {
+		t.Errorf("the dry run is %s", dry.body)
+	}
+	if got := r.site.ids("/late"); len(got) != 0 {
+		t.Errorf("the dry run has delivered %q", got)
+	}
+	for i, want := range []string{"2", "0"} {
+		a := r.replayed(r.do("POST", "/api/replays", body+`}`).want(http.StatusCreated).at("id"))
+		if a.at("state") != "done" || a.at("replayed") != want || a.at("total") != want {
+			t.Errorf("replay %d is %s", i, a.body)
+		}
+	}
+	until(t, "two events are delivered", func() bool { return len(r.site.ids("/late")) == 2 })
+	if got, want := r.site.ids("/late"), []string{"evt_2", "evt_3"}; !slices.Equal(slices.Sorted(slices.Values(got)), want) {
+		t.Errorf("delivered are %q, want %q", got, want)
+	}
+	list := r.do("GET", "/api/deliveries?endpoint="+late, "").want(http.StatusOK)
+	if got := list.eventIDs(); !slices.Equal(got, []string{"evt_3", "evt_2"}) {
+		t.Errorf("the deliveries are %q", got)
+	}
+}
+
 func TestCancelReplay(t *testing.T) {
 	r, _ := published(t)
 	// One at a time, an hour apart, while the time stands still.
@@ -81,6 +111,11 @@ func TestReplayRefusesWhatIsWrong(t *testing.T) {
 		{`{"from":"2024-03-05T10:30:00Z","to":"2024-03-05T10:30:00Z"}`, "from"},
 		{`{"fresh_id":"yes"}`, "fresh_id"},
 		{`{"dry_run":1}`, "dry_run"},
+		{`{"missing":1}`, "missing"},
+		{`{"missing":true}`, "endpoints"},
+		{`{"missing":true,"endpoints":["nobody"]}`, "endpoints"},
+		{`{"missing":true,"endpoints":["fixed"],"statuses":["failed"]}`, "statuses"},
+		{`{"missing":true,"endpoints":["fixed"],"fresh_id":true}`, "fresh_id"},
 		{`{"rate":"fast"}`, "rate"},
 		{`{"tenant":"globex"}`, "tenant"},
 	} {
