@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/manysends/caddy-webhooks/caddymodule/internal/block"
 	"github.com/manysends/caddy-webhooks/sender"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
@@ -71,7 +72,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for i := range a.Endpoints {
 		ids[a.Endpoints[i].ID] = true
 	}
-	return eachSetting(d, func(word string) error {
+	return block.Each(d, func(word string) error {
 		switch word {
 		case "store":
 			return a.parseStore(d)
@@ -98,7 +99,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "endpoint":
 			return a.parseEndpoint(d, ids)
 		}
-		return unknownWord(d, "webhooks", "store", "event_types", "retry", "timeout", "retention", "disable_after", "max_backlog", "max_size", "memory", "encryption_key", "egress", "endpoint")
+		return block.Unknown(d, "webhooks", "store", "event_types", "retry", "timeout", "retention", "disable_after", "max_backlog", "max_size", "memory", "encryption_key", "egress", "endpoint")
 	}, "endpoint")
 }
 
@@ -137,14 +138,14 @@ func parseEventTypes(d *caddyfile.Dispenser, types *[]webhook.EventType) error {
 	if _, err := webhook.NewCatalogue(*types); err != nil {
 		return d.WrapErr(err)
 	}
-	return noBlock(d, "event_types")
+	return block.None(d, "event_types")
 }
 
 func parseEgress(d *caddyfile.Dispenser, e *sender.Egress) error {
 	if d.NextArg() {
 		return d.Errf("egress takes no argument, found %q: put its rules into a block", d.Val())
 	}
-	return eachSetting(d, func(word string) error {
+	return block.Each(d, func(word string) error {
 		switch word {
 		case "allow":
 			args := d.RemainingArgs()
@@ -155,13 +156,13 @@ func parseEgress(d *caddyfile.Dispenser, e *sender.Egress) error {
 				return err
 			}
 			e.Allow = append(e.Allow, args...)
-			return noBlock(d, word)
+			return block.None(d, word)
 		case "allow_http":
 			return parseFlag(d, &e.AllowHTTP)
 		case "proxy":
 			return parseText(d, &e.Proxy)
 		}
-		return unknownWord(d, "egress", "allow", "allow_http", "proxy")
+		return block.Unknown(d, "egress", "allow", "allow_http", "proxy")
 	}, "allow")
 }
 
@@ -182,7 +183,7 @@ func (a *App) parseEndpoint(d *caddyfile.Dispenser, ids map[string]bool) error {
 		return d.Errf("endpoint %s stands twice: rename one", e.ID)
 	}
 	ids[e.ID] = true
-	if err := eachSetting(d, func(word string) error { return parseEndpointWord(d, &e, word) }, "header"); err != nil {
+	if err := block.Each(d, func(word string) error { return parseEndpointWord(d, &e, word) }, "header"); err != nil {
 		return err
 	}
 	a.Endpoints = append(a.Endpoints, e)
@@ -201,7 +202,7 @@ func parseEndpointWord(d *caddyfile.Dispenser, e *sender.Endpoint, word string) 
 				return d.WrapErr(err)
 			}
 		}
-		return noBlock(d, word)
+		return block.None(d, word)
 	case "filter":
 		return parseText(d, &e.Filter)
 	case "secret":
@@ -234,7 +235,7 @@ func parseEndpointWord(d *caddyfile.Dispenser, e *sender.Endpoint, word string) 
 	case "timeout":
 		return parseDuration(d, &e.Timeout)
 	}
-	return unknownWord(d, "endpoint", "events", "filter", "secret", "tenant", "description", "format", "rate", "concurrency", "ordering", "header", "retry", "timeout")
+	return block.Unknown(d, "endpoint", "events", "filter", "secret", "tenant", "description", "format", "rate", "concurrency", "ordering", "header", "retry", "timeout")
 }
 
 // parseHeader reads a header that is sent with every delivery.
@@ -253,7 +254,7 @@ func parseHeader(d *caddyfile.Dispenser, headers *map[string]string) error {
 		*headers = make(map[string]string)
 	}
 	(*headers)[name] = value
-	return noBlock(d, "header")
+	return block.None(d, "header")
 }
 
 // Interface guard

@@ -4,6 +4,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/manysends/caddy-webhooks/caddymodule/internal/block"
 )
 
 func init() {
@@ -44,7 +46,7 @@ func (p *Publish) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("webhook_publish takes one event type besides a matcher, found %q: put its settings into a block", d.Val())
 	}
-	err := eachSetting(d, func(word string) error {
+	err := block.Each(d, func(word string) error {
 		switch word {
 		case "max_size":
 			return parseSize(d, &p.MaxSize)
@@ -59,7 +61,7 @@ func (p *Publish) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "on_error":
 			return parseText(d, &p.OnError)
 		}
-		return unknownWord(d, "webhook_publish", "max_size", "tenant", "id", "headers", "from_response", "on_error")
+		return block.Unknown(d, "webhook_publish", "max_size", "tenant", "id", "headers", "from_response", "on_error")
 	}, "headers")
 	if err != nil {
 		return err
@@ -77,7 +79,7 @@ func parseHeaderNames(d *caddyfile.Dispenser, names *[]string) error {
 		return d.Err("headers needs a name: write such as: headers X-GitHub-*")
 	}
 	*names = append(*names, args...)
-	return noBlock(d, "headers")
+	return block.None(d, "headers")
 }
 
 // Interface guard

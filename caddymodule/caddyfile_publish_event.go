@@ -1,6 +1,10 @@
 package caddymodule
 
-import "github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/manysends/caddy-webhooks/caddymodule/internal/block"
+)
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
 //
@@ -17,11 +21,11 @@ func (h *PublishEvent) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("webhook_publish has an argument too many, %q: write: on <event> webhook_publish <event type>", d.Val())
 	}
-	return eachSetting(d, func(word string) error {
+	return block.Each(d, func(word string) error {
 		if word == "tenant" {
 			return parseText(d, &h.Tenant)
 		}
-		return unknownWord(d, "webhook_publish", "tenant")
+		return block.Unknown(d, "webhook_publish", "tenant")
 	})
 }
 

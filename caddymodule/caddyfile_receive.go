@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/manysends/caddy-webhooks/caddymodule/internal/block"
 	"github.com/manysends/caddy-webhooks/receiver"
 )
 
@@ -81,7 +82,7 @@ func (h *Receive) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("webhook_receive has an argument too many, %q: put its settings into a block", d.Val())
 	}
-	return eachSetting(d, func(word string) error { return h.parseWord(d, word) }, "rate", "parameter")
+	return block.Each(d, func(word string) error { return h.parseWord(d, word) }, "rate", "parameter")
 }
 
 func (h *Receive) parseWord(d *caddyfile.Dispenser, word string) error {
@@ -123,7 +124,7 @@ func (h *Receive) parseWord(d *caddyfile.Dispenser, word string) error {
 	case "dedupe":
 		return h.parseDedupe(d)
 	}
-	return unknownWord(d, "webhook_receive", "name", "secret", "key", "url", "parameter", "template", "handshake", "enforce", "decompress",
+	return block.Unknown(d, "webhook_receive", "name", "secret", "key", "url", "parameter", "template", "handshake", "enforce", "decompress",
 		"max_size", "tolerance", "ip_rate", "rate", "headers", "redis", "dedupe")
 }
 
@@ -143,7 +144,7 @@ func (h *Receive) parseParameter(d *caddyfile.Dispenser) error {
 		h.Parameters = make(map[string]string)
 	}
 	h.Parameters[name] = value
-	return noBlock(d, "parameter")
+	return block.None(d, "parameter")
 }
 
 func (h *Receive) parseSourceRate(d *caddyfile.Dispenser) error {
@@ -184,14 +185,14 @@ func (h *Receive) parseDedupe(d *caddyfile.Dispenser) error {
 	}
 	if off(d) {
 		out.Off = true
-		return noBlock(d, "dedupe off")
+		return block.None(d, "dedupe off")
 	}
 	if d.CountRemainingArgs() == 1 {
 		if err := parseDurationArg(d, &out.TTL); err != nil {
 			return err
 		}
 	}
-	err := eachSetting(d, func(word string) error {
+	err := block.Each(d, func(word string) error {
 		switch word {
 		case "wait":
 			return parseDurationOrOff(d, &out.Wait)
@@ -202,7 +203,7 @@ func (h *Receive) parseDedupe(d *caddyfile.Dispenser) error {
 		case "persist":
 			return h.parsePersist(d)
 		}
-		return unknownWord(d, "dedupe", "wait", "capacity", "capacity_bytes", "persist")
+		return block.Unknown(d, "dedupe", "wait", "capacity", "capacity_bytes", "persist")
 	})
 	if err == nil && out.Capacity > 0 && out.CapacityBytes > 0 {
 		return d.Err("dedupe has both capacity and capacity_bytes: keep one")
@@ -217,7 +218,7 @@ func (h *Receive) parsePersist(d *caddyfile.Dispenser) error {
 		return parseText(d, &h.Dedupe.Persist)
 	}
 	h.Persist = true
-	return noBlock(d, "persist")
+	return block.None(d, "persist")
 }
 
 // Interface guard

@@ -5,6 +5,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/manysends/caddy-webhooks/caddymodule/internal/block"
 	"github.com/manysends/caddy-webhooks/sender/settings"
 )
 
@@ -34,7 +35,7 @@ func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("webhook_settings takes no argument besides a matcher, found %q: put its settings into a block", d.Val())
 	}
-	return eachSetting(d, func(word string) error {
+	return block.Each(d, func(word string) error {
 		switch word {
 		case "tenant":
 			if err := parseText(d, &s.Tenant); err != nil {
@@ -61,7 +62,7 @@ func (s *Settings) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "trusted_origins":
 			return s.parseTrustedOrigins(d)
 		}
-		return unknownWord(d, "webhook_settings", "tenant", "operator", "read_only", "max_endpoints", "prefix", "trusted_origins")
+		return block.Unknown(d, "webhook_settings", "tenant", "operator", "read_only", "max_endpoints", "prefix", "trusted_origins")
 	})
 }
 
@@ -75,7 +76,7 @@ func (s *Settings) parseTrustedOrigins(d *caddyfile.Dispenser) error {
 			return d.Errf("trusted_origins: %w", err)
 		}
 	}
-	return noBlock(d, "trusted_origins")
+	return block.None(d, "trusted_origins")
 }
 
 // checkScope refuses what contradicts itself, at the second of the two words.

@@ -4,6 +4,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/manysends/caddy-webhooks/caddymodule/internal/block"
 )
 
 func init() {
@@ -40,7 +42,7 @@ func (h *Sign) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
-	return eachSetting(d, func(word string) error { return h.parseWord(d, word) })
+	return block.Each(d, func(word string) error { return h.parseWord(d, word) })
 }
 
 func (h *Sign) parseWord(d *caddyfile.Dispenser, word string) error {
@@ -61,7 +63,7 @@ func (h *Sign) parseWord(d *caddyfile.Dispenser, word string) error {
 	case "template":
 		return parseTemplate(d, &h.Template)
 	}
-	return unknownWord(d, "webhook_sign", "secret", "id", "key", "url", "max_size", "template")
+	return block.Unknown(d, "webhook_sign", "secret", "id", "key", "url", "max_size", "template")
 }
 
 // Interface guard

@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/manysends/caddy-webhooks/caddymodule/internal/block"
 	"github.com/manysends/caddy-webhooks/receiver"
 )
 
@@ -36,7 +37,7 @@ func parseTemplate(d *caddyfile.Dispenser, out **receiver.Template) error {
 	t := new(receiver.Template)
 	*out = t
 	empty := true
-	err := eachSetting(d, func(word string) error {
+	err := block.Each(d, func(word string) error {
 		empty = false
 		return parseTemplateWord(d, word, t)
 	}, "signature", "timestamp", "id", "type", "distinguish")
@@ -73,7 +74,7 @@ func parseTemplateWord(d *caddyfile.Dispenser, word string, t *receiver.Template
 	case "body_unsigned":
 		return parseFlag(d, &t.BodyUnsigned)
 	}
-	return unknownWord(d, "template", "algorithm", "key", "content", "encoding", "signature", "timestamp", "timestamp_format",
+	return block.Unknown(d, "template", "algorithm", "key", "content", "encoding", "signature", "timestamp", "timestamp_format",
 		"id", "type", "distinguish", "body_unsigned")
 }
 
@@ -104,14 +105,14 @@ func parsePlace(d *caddyfile.Dispenser, places *[]receiver.Place) error {
 	default:
 		return d.Errf("%s cannot be in %q: use one of header, query, json", word, args[0])
 	}
-	err := eachSetting(d, func(part string) error {
+	err := block.Each(d, func(part string) error {
 		switch part {
 		case "prefix":
 			return parseText(d, &place.Prefix)
 		case "list":
 			return parseText(d, &place.List)
 		}
-		return unknownWord(d, word, "prefix", "list")
+		return block.Unknown(d, word, "prefix", "list")
 	})
 	*places = append(*places, place)
 	return err

@@ -2,49 +2,15 @@ package caddymodule
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dustin/go-humanize"
 
+	"github.com/manysends/caddy-webhooks/caddymodule/internal/block"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
-
-// eachSetting calls parse for each line of a block, with its first word. A
-// word that stands twice is refused, unless it may be repeated.
-func eachSetting(d *caddyfile.Dispenser, parse func(word string) error, repeatable ...string) error {
-	seen := make(map[string]struct{})
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		word := d.Val()
-		if _, twice := seen[word]; twice && !slices.Contains(repeatable, word) {
-			return d.Errf("%s stands twice: keep one", word)
-		}
-		seen[word] = struct{}{}
-		if err := parse(word); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unknownWord refuses the current word and names those that are understood.
-func unknownWord(d *caddyfile.Dispenser, where string, words ...string) error {
-	return d.Errf("%s does not understand %q: use one of %s", where, d.Val(), strings.Join(words, ", "))
-}
-
-// noBlock refuses a block after a setting that takes none, also an empty one.
-func noBlock(d *caddyfile.Dispenser, word string) error {
-	line := d.Line()
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		return d.Errf("%s takes no block, found %q: remove it", word, d.Val())
-	}
-	if d.Line() != line { // the brace that closes it
-		return d.Errf("%s takes no block: remove the braces", word)
-	}
-	return nil
-}
 
 // notEmpty refuses an argument that is empty, as one becomes whose placeholder
 // {$NAME} is not set.
@@ -66,7 +32,7 @@ func parseText(d *caddyfile.Dispenser, s *string) error {
 	if *s == "" {
 		return d.Errf("%s has an empty value: set it, or remove the line", word)
 	}
-	return noBlock(d, word)
+	return block.None(d, word)
 }
 
 // parseFlag reads a word that stands alone.
@@ -76,7 +42,7 @@ func parseFlag(d *caddyfile.Dispenser, flag *bool) error {
 		return d.Errf("%s takes no argument, found %q: remove it", word, d.Val())
 	}
 	*flag = true
-	return noBlock(d, word)
+	return block.None(d, word)
 }
 
 // parseOnOff reads the word on or off.
@@ -103,7 +69,7 @@ func parseSecrets(d *caddyfile.Dispenser, secrets *[]string) error {
 	if err := checkSecretArgs(d, word, *secrets); err != nil {
 		return err
 	}
-	return noBlock(d, word)
+	return block.None(d, word)
 }
 
 // checkSecretArgs refuses secrets, or keys, that are empty.
@@ -125,7 +91,7 @@ func parseDuration(d *caddyfile.Dispenser, out *webhook.Duration) error {
 	if d.NextArg() {
 		return d.Errf("%s needs exactly one value, found %q after it: remove that", word, d.Val())
 	}
-	return noBlock(d, word)
+	return block.None(d, word)
 }
 
 // parseDurationOrOff reads exactly one duration longer than zero, or the word
@@ -134,7 +100,7 @@ func parseDurationOrOff(d *caddyfile.Dispenser, out *webhook.Duration) error {
 	word := d.Val()
 	if off(d) {
 		*out = -1
-		return noBlock(d, word)
+		return block.None(d, word)
 	}
 	return parseDuration(d, out)
 }
@@ -183,7 +149,7 @@ func parseDurations(d *caddyfile.Dispenser, out *[]webhook.Duration) error {
 		}
 		*out = append(*out, parsed)
 	}
-	return noBlock(d, word)
+	return block.None(d, word)
 }
 
 func parseSize(d *caddyfile.Dispenser, out *int64) error {
@@ -249,5 +215,5 @@ func parseRate(d *caddyfile.Dispenser) (rate webhook.Rate, rest []string, err er
 		}
 		rate.Burst, args = n, args[2:]
 	}
-	return rate, args, noBlock(d, word)
+	return rate, args, block.None(d, word)
 }

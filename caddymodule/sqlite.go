@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/manysends/caddy-webhooks/caddymodule/internal/block"
 	"github.com/manysends/caddy-webhooks/sender"
 	"github.com/manysends/caddy-webhooks/sender/sqlitestore"
 )
@@ -82,7 +83,7 @@ func (s *SQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("store sqlite has an argument too many, %q: write: store sqlite <path>", d.Val())
 	}
-	return noBlock(d, "store sqlite")
+	return block.None(d, "store sqlite")
 }
 
 // Interface guards

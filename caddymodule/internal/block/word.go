@@ -81,12 +81,5 @@ func values(d *caddyfile.Dispenser, otherwise string, least, most int) ([]string
 			return nil, d.Errf("%s has an empty value: set it, or remove the line", word)
 		}
 	}
-	line := d.Line()
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		return nil, d.Errf("%s takes no block, found %q: remove it", word, d.Val())
-	}
-	if d.Line() != line { // the brace that closes it
-		return nil, d.Errf("%s takes no block: remove the braces", word)
-	}
-	return args, nil
+	return args, None(d, word)
 }
