@@ -31,6 +31,19 @@ func (f *found) wrong() error {
 	return fmt.Errorf("%s: %w", f, f.first)
 }
 
+// cut counts a cut and what must be there after it.
+func (f *found) cut(promised []string) {
+	f.cuts++
+	f.promised += len(promised)
+}
+
+// unopened counts a file that does not open: all that must be in it is lost.
+func (f *found) unopened(promised []string, err error) {
+	f.unusable++
+	f.lost += len(promised)
+	f.note(err)
+}
+
 // note keeps the first thing that was wrong.
 func (f *found) note(err error) {
 	if f.first == nil {

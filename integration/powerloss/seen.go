@@ -146,14 +146,11 @@ func (r *recording) waited() string {
 // and that nothing else is but what was sent. It has everything forgotten again
 // and opens the file once more.
 func (f *found) lookIntoSeen(folder string, promised, sent []string) {
-	f.cuts++
-	f.promised += len(promised)
+	f.cut(promised)
 	path := filepath.Join(folder, seenFile)
 	known, remembered, err := recall(path, sent)
 	if err != nil {
-		f.unusable++
-		f.lost += len(promised)
-		f.note(err)
+		f.unopened(promised, err)
 		return
 	}
 	for _, id := range promised {

@@ -14,13 +14,10 @@ const storeFile = "webhooks.db"
 
 // lookIntoStore opens the store and looks for what was acknowledged.
 func (f *found) lookIntoStore(folder string, promised []string) {
-	f.cuts++
-	f.promised += len(promised)
+	f.cut(promised)
 	s, err := sqlitestore.Open(filepath.Join(folder, storeFile), sqlitestore.Options{})
 	if err != nil {
-		f.unusable++
-		f.lost += len(promised)
-		f.note(err)
+		f.unopened(promised, err)
 		return
 	}
 	for _, id := range promised {
