@@ -10,10 +10,11 @@ import (
 	"github.com/manysends/caddy-webhooks/internal/http1"
 )
 
-// Bounds of what a transport keeps and waits for.
+// Bounds of what a transport keeps and waits for. Of a host so many connections
+// are kept that an event can go to many endpoints there without making them anew.
 const (
 	maxIdleConns        = 4096
-	maxIdleConnsPerHost = 256
+	maxIdleConnsPerHost = 1024
 	idleConnTimeout     = 90 * time.Second
 	tlsHandshakeTimeout = 10 * time.Second
 	maxResponseHeader   = 64 << 10 // bytes
