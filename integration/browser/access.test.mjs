@@ -68,6 +68,9 @@ test("pages", async t => {
     await ann.open(pages["replay form"]);
     await ann.press("Count");
     troubles.push(...await faults(ann.page, "counted replay"));
+    await ann.page.locator("#missing").check();
+    await ann.press("Count");
+    troubles.push(...await faults(ann.page, "replay of what was missed, without a webhook"));
     assert.deepEqual(troubles, []);
   });
 

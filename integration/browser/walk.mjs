@@ -11,7 +11,7 @@ export async function walk(t, mount, javaScriptEnabled) {
   const sink = await Sink.start(t);
   const ann = await Visitor.come(t, mount, "ann", { javaScriptEnabled });
   const { page } = ann;
-  let secret, endpoint, first, failed = false;
+  let secret, endpoint, first, none, failed = false;
   const step = async (name, does) => {
     if (failed) return;
     await t.test(name, async () => {
@@ -211,10 +211,30 @@ export async function walk(t, mount, javaScriptEnabled) {
     await page.getByLabel("Filter").fill(`data.id == "conv_6"`);
     await ann.press("Save changes");
     await ann.sees("The changes have been saved.", "The other CRM", "X-Team");
-    const none = await publish("ann", "conversation.created", { id: "conv_5" });
+    none = await publish("ann", "conversation.created", { id: "conv_5" });
     const request = await sink.arrival(await publish("ann", "conversation.created", { id: "conv_6" }));
     assert.equal(request.headers["x-team"], "support");
     assert.equal(sink.arrivals(none).length, 0, "the filter does nothing");
+  });
+
+  await step("has it sent what it has missed", async () => {
+    await ann.press("Edit");
+    const filter = page.getByLabel("Filter");
+    if (!await filter.isVisible()) await page.getByText("Advanced", { exact: true }).click();
+    await filter.fill("");
+    await ann.press("Save changes");
+    await ann.sees("The changes have been saved.");
+    await ann.press("Send it what it has missed");
+    assert.ok(await page.locator("#missing").isChecked());
+    assert.ok(!await page.getByLabel("Failed").isVisible(), "statuses are to be chosen, which mean nothing");
+    await page.getByLabel("Event type").fill("conversation.created");
+    await ann.press("Count");
+    await page.locator("#count", { hasText: "missing, and delivered as it stands" }).waitFor();
+    assert.equal(sink.arrivals(none).length, 0, "to count has changed something");
+    await ann.press("Start the replay");
+    await ann.sees("The replay has begun.", "missing events");
+    verify(await sink.arrival(none), secret);
+    await ann.open(`endpoints/${endpoint}`);
   });
 
   await step("deactivates and deletes it", async () => {
