@@ -90,13 +90,15 @@ const lockRetired = `SELECT low_water, (SELECT last_value FROM {s}.seq) FROM {s}
 
 // writeLeft writes rows for the deliveries of events from $2 to $3 that
 // instance $1 has stored and that have none: they are pending, and held by
-// nobody.
+// nobody. That a row is there is looked for by itself: one that somebody takes
+// away meanwhile, as the delivery is settled, is no conflict any more.
 const writeLeft = `WITH added AS (
 		INSERT INTO {s}.waiting (event_seq, due, endpoint, attempts, schedule_start, size, holder, status, retry)
 		SELECT e.seq, e.stored_at, t.endpoint, 0, 0, e.size, NULL, 1, false
 		FROM {s}.events e CROSS JOIN LATERAL unnest(e.targets) AS t(endpoint)
 		WHERE e.seq >= $2 AND e.seq <= $3 AND e.holder = $1
 			AND (SELECT true FROM {s}.deliveries d WHERE d.endpoint = t.endpoint AND d.event_seq = e.seq) IS NULL
+			AND (SELECT true FROM {s}.waiting w WHERE w.event_seq = e.seq AND w.endpoint = t.endpoint) IS NULL
 		ON CONFLICT DO NOTHING RETURNING endpoint)
 	SELECT endpoint, count(*) FROM added GROUP BY endpoint`
 

@@ -56,3 +56,72 @@ func TestTakeOverEndsUnderLoad(t *testing.T) {
 		t.Errorf("the event of the dead instance: %+v, %v", record, err)
 	}
 }
+
+// TestTakeOverPassesOverWhatIsBeingSettled guards that a delivery whose row
+// another instance takes away while a take-over looks, because it has settled
+// it, does not become pending again.
+func TestTakeOverPassesOverWhatIsBeingSettled(t *testing.T) {
+	o := options(t, postgrestest.Shared(t).URL())
+	living, dying := open(t, o), open(t, o)
+	if err := dying.PutEvents(background, batch(3, 1, "a")); err != nil {
+		t.Fatal(err)
+	}
+	number := dying.keeper.number()
+	if err := crash(dying); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := living.takeOver(background, number, false); err != nil {
+		t.Fatal(err)
+	}
+	// A step that goes through the same events again, as one after a long step
+	// goes through events whose deliveries that one has freed.
+	if _, err := living.pool.Exec(background, living.in(`INSERT INTO {s}.retired (number, low_water) VALUES ($1, 0)`), number); err != nil {
+		t.Fatal(err)
+	}
+	settling, err := living.pool.Begin(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = settling.Rollback(context.WithoutCancel(t.Context())) }()
+	tag, err := settling.Exec(background, living.in(`WITH gone AS (DELETE FROM {s}.waiting RETURNING event_seq, endpoint)
+		INSERT INTO {s}.deliveries (event_seq, endpoint, attempts, schedule_start, status) SELECT event_seq, endpoint, 1, 0, 3 FROM gone`))
+	if err != nil || tag.RowsAffected() != 3 {
+		t.Fatal(tag, err)
+	}
+	var pid int
+	if err := settling.QueryRow(background, `SELECT pg_backend_pid()`).Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	stepped := make(chan error, 1)
+	go func() {
+		stepped <- living.pool.AcquireFunc(background, func(conn *pgxpool.Conn) error {
+			_, _, err := living.takeOverStep(context.Background(), conn, number, false)
+			return err
+		})
+	}()
+	var ended bool
+	for waits := false; !ended && !waits; {
+		select {
+		case err = <-stepped:
+			ended = true
+		default:
+			const looks = `SELECT $1 = ANY (SELECT unnest(pg_blocking_pids(pid)) FROM pg_stat_activity)`
+			if err := living.pool.QueryRow(background, looks, pid).Scan(&waits); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := settling.Commit(background); err != nil {
+		t.Fatal(err)
+	}
+	if !ended {
+		err = <-stepped
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pending int
+	if err := living.pool.QueryRow(background, living.in(`SELECT count(*) FROM {s}.waiting`)).Scan(&pending); err != nil || pending != 0 {
+		t.Errorf("%d deliveries that were settled are pending again (%v)", pending, err)
+	}
+}
