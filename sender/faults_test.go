@@ -87,8 +87,14 @@ func TestOutcomesRideWithPublications(t *testing.T) {
 	for name, faults := range map[string]fault{"together": 0, "apart": faultTogether} {
 		t.Run(name, func(t *testing.T) {
 			p := newPeer(t, nil)
-			r, faulty := newFaultyRig(t, toPeers(p))
+			faulty := &faultyStore{}
 			faulty.fail(faults)
+			r := &rig{t: t, clock: newFakeClock(), config: toPeers(p), wrap: func(s sender.Store) sender.Store {
+				faulty.around(s)
+				return jointFaultyStore{faulty}
+			}}
+			r.open()
+			r.start()
 			var tried atomic.Int64
 			faulty.call(func(call fault) error {
 				if call == faultTogether {
