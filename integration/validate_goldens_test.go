@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/manysends/caddy-webhooks/caddymodule"
+	"github.com/manysends/caddy-webhooks/internal/redistest"
 )
 
 // placeholders finds those of the environment, and of files.
@@ -71,10 +72,13 @@ func TestAdaptedCaddyfilesAreValid(t *testing.T) {
 	}
 	all := goodCaddyfiles(t)
 	all["Caddyfile.example"] = string(example)
+	authority := redistest.NewAuthority(t)
+	certificate, key := authority.Issue(t, "caddy")
+	files := strings.NewReplacer("/etc/ssl/redis.pem", authority.File, "/etc/ssl/caddy.pem", certificate, "/etc/ssl/caddy.key", key)
 	for name, source := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("XDG_DATA_HOME", t.TempDir())
-			config := string(jsonOf(t, source))
+			config := files.Replace(string(jsonOf(t, source)))
 			for _, match := range placeholders.FindAllStringSubmatch(config, -1) {
 				value := testSecret // fits as text, too
 				if strings.Contains(match[2], "KEY") {
@@ -83,6 +87,8 @@ func TestAdaptedCaddyfilesAreValid(t *testing.T) {
 				switch match[2] {
 				case "REDIS_URL":
 					value = "redis://localhost"
+				case "OTHER_CA":
+					value = authority.File
 				case "DATABASE_URL", "LISTEN_URL":
 					value = "postgres://localhost/webhooks"
 				}
