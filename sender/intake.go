@@ -64,7 +64,15 @@ func (i *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // stay small.
 var bodyRooms = sync.Pool{New: func() any { return new([]byte) }}
 
-const maxBodyRoom = 64 << 10
+const (
+	// maxBodyRoom is the largest that is kept, in bytes.
+	maxBodyRoom = 64 << 10
+
+	// firstBodyRoom bounds, in bytes, what is made ready for a body of which
+	// nothing has come yet. Clients that announce much and send little should not
+	// take much memory.
+	firstBodyRoom = 16 << 10
+)
 
 // read reads the events in the body. When it is not read to its end, it says
 // with which status to answer.
@@ -265,7 +273,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, body []byte) 
 		return nil, http.StatusRequestEntityTooLarge, errTooLarge(limit)
 	}
 	// The declared length is only believed as far as it is cheap.
-	body = slices.Grow(body, int(min(max(r.ContentLength+1, 512), maxBodyRoom)))
+	body = slices.Grow(body, int(min(max(r.ContentLength+1, 512), firstBodyRoom)))
 	reader := http.MaxBytesReader(w, r.Body, limit)
 	for {
 		n, err := reader.Read(body[len(body):cap(body)])
