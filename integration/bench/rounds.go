@@ -16,10 +16,15 @@ type turn struct {
 // rounds has the turns take turns, in the other order every second time, and
 // compares what is named with the result's baseline.
 func (b *bench) rounds(ctx context.Context, turns []turn, r *Result, compared ...string) error {
+	return b.roundsOf(ctx, b.options.rounds, turns, r, compared...)
+}
+
+// roundsOf is rounds with another number of them.
+func (b *bench) roundsOf(ctx context.Context, n int, turns []turn, r *Result, compared ...string) error {
 	for _, t := range turns {
 		r.of(t.name) // so that the order is that of the turns
 	}
-	for round := range b.options.rounds {
+	for round := range n {
 		order := slices.Clone(turns)
 		if round%2 == 1 {
 			slices.Reverse(order)

@@ -63,7 +63,7 @@ func (b *bench) rowNeighbour(ctx context.Context, r *Result) (err error) {
 		}
 		turns = append(turns, b.neighbourTurn(ctx, r, n.name, c, working, resting))
 	}
-	return b.rounds(ctx, turns, r, "delivered p50, ms", "delivered p99, ms", cost)
+	return b.roundsOf(ctx, b.growthRounds(), turns, r, "delivered p50, ms", "delivered p99, ms", cost)
 }
 
 // neighbourTurn has a Caddy work with its dead endpoint while it is measured,

@@ -78,7 +78,7 @@ func allRows() []row {
 			measure: (*bench).rowConnections,
 		},
 		{
-			name: "batches", title: "More events in a request", axis: "events in a request",
+			name: "batches", title: "More events in a request", axis: "events in a request", asked: true,
 			says:    "As in the first row, with arrays of events.",
 			measure: (*bench).rowBatches,
 		},
