@@ -51,15 +51,20 @@ func (w *walk) someOverride(t *rapid.T) sender.Override {
 	return o
 }
 
+// inStore is the store's number of an event of the model. One that is none of the
+// model's is none of the store's either.
+func (w *walk) inStore(seq int64) int64 {
+	if n, found := w.toStore[seq]; found {
+		return n
+	}
+	return -1
+}
+
 func (w *walk) override(t *rapid.T) {
 	want := rapid.SliceOfN(rapid.Custom(w.someOverride), 1, 5).Draw(t, "overrides")
 	got := slices.Clone(want)
 	for i := range got {
-		seq, found := w.toStore[got[i].Seq]
-		if !found {
-			seq = -1 // no event of the store either
-		}
-		got[i].Seq = seq
+		got[i].Seq = w.inStore(got[i].Seq)
 	}
 	if rapid.IntRange(0, 9).Draw(t, "fails") == 0 {
 		if err := w.store.Override(ended(), got); !errors.Is(err, context.Canceled) {
@@ -89,11 +94,7 @@ func (w *walk) addDeliveries(t *rapid.T) {
 	want := rapid.SliceOfN(aDelivery, 1, 5).Draw(t, "deliveries")
 	got := slices.Clone(want)
 	for i := range got {
-		seq, found := w.toStore[got[i].Seq]
-		if !found {
-			seq = -1 // no event of the store either
-		}
-		got[i].Seq = seq
+		got[i].Seq = w.inStore(got[i].Seq)
 	}
 	if rapid.IntRange(0, 9).Draw(t, "fails") == 0 {
 		if err := w.store.AddDeliveries(ended(), got); !errors.Is(err, context.Canceled) {
