@@ -111,7 +111,7 @@ func (t *Target) begin(ctx context.Context, tx pgx.Tx, source string) error {
 	case used:
 		return fmt.Errorf("%w by a sender: stop all that use it, or wait until the lease of one that was killed has ended", sender.ErrStoreInUse)
 	case full:
-		return fmt.Errorf("%w: name another schema or database", sender.ErrNotEmpty)
+		return fmt.Errorf("%w: no copy into it is unfinished: use it as it is, or name another schema or database", sender.ErrNotEmpty)
 	}
 	t.last = 0
 	_, err = tx.Exec(ctx, t.store.in(`INSERT INTO {s}.copies (source, last_seq) VALUES ($1, 0)`), source)
