@@ -42,6 +42,7 @@ type lane struct {
 	noted    [nKinds]time.Time // the same, learned while a claim was under way
 	claiming [nKinds]bool
 	leaving  [nKinds]int // deliveries on their way back to the store
+	owed     [nKinds]int // of them, how many must be there before others are claimed
 
 	limiter *rate.Limiter
 	breaker breaker
@@ -94,6 +95,7 @@ func (l *lane) noteReturned(kind int, due time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leaving[kind]--
+	l.owed[kind] = max(l.owed[kind]-1, 0) // they return in the order in which they left
 	l.note(kind, due)
 }
 
@@ -174,12 +176,17 @@ func (l *lane) dequeue(kind int) *Delivery {
 	return d
 }
 
-// unload puts back what waits in memory.
+// unload puts back what waits in memory. It is older than what is in the store
+// already, so nothing is claimed until it is there as well.
 func (l *lane) unload() {
 	for kind := range nKinds {
+		if l.queues[kind].len() == 0 {
+			continue
+		}
 		for l.queues[kind].len() > 0 {
 			l.putBack(kind, l.dequeue(kind))
 		}
+		l.owed[kind] = l.leaving[kind]
 	}
 }
 
@@ -264,7 +271,11 @@ func (l *lane) refill(now, wake time.Time) time.Time {
 			due = now
 		}
 		switch {
-		case due.IsZero() || l.claiming[kind]:
+		case due.IsZero() || l.claiming[kind] || l.owed[kind] > 0:
+		case kind == again && l.claiming[first] && l.part != nil && l.target.strict:
+			// Another instance may still settle the attempt that it was at when it
+			// lost the endpoint. Either the first try is claimed here before that,
+			// or it is found among the retries after that.
 		case due.After(now):
 			wake = earlier(wake, due)
 		case l.low(kind):

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -91,6 +92,46 @@ func TestStrictOrderingOfMany(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	r.delivered("a", ids...)
+	if diff := cmp.Diff(ids, p.ids()); diff != "" {
+		t.Errorf("published (-) and delivered (+) differ:\n%s", diff)
+	}
+}
+
+// TestStrictOrderingOfWhatIsPutBack: what waited in memory goes back to the store
+// when there is nowhere to deliver it to. Until it is there, what came later must
+// not be fetched out of the store and overtake it.
+func TestStrictOrderingOfWhatIsPutBack(t *testing.T) {
+	sender.SetLaneLength(t, 2, 2)
+	answers := make(chan struct{})
+	p := newPeer(t, func(_ http.ResponseWriter, _ *http.Request, n int) {
+		if n == 1 {
+			<-answers
+		}
+	})
+	config := toPeers(p)
+	config.Endpoints[0].Ordering = "strict"
+	r, faulty := newFaultyRig(t, config)
+	ids := numbered(6) // one under way, two in memory, three in the store
+	r.publish(ids...)
+	until(t, "the rest is in the store", func() bool { return r.Unsettled() == 0 })
+
+	hangs := make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(hangs) })
+	t.Cleanup(letGo)
+	faulty.call(func(f fault) error {
+		if f == faultSettle {
+			<-hangs
+		}
+		return nil
+	})
+	r.config.Endpoints = nil
+	r.apply()
+	r.config.Endpoints = config.Endpoints
+	r.apply()
+	close(answers)
+	time.Sleep(50 * time.Millisecond) // in which it would happen
+	letGo()
 	r.delivered("a", ids...)
 	if diff := cmp.Diff(ids, p.ids()); diff != "" {
 		t.Errorf("published (-) and delivered (+) differ:\n%s", diff)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,6 +154,70 @@ func TestTakeOverOfRetry(t *testing.T) {
 	other.delivered("a", "first", "second")
 	if got := p.ids(); !slices.Equal(got, []string{"first", "first", "second"}) {
 		t.Errorf("delivered %q", got)
+	}
+}
+
+// TestTakeOverWhileAnAttemptFails: an instance that has lost its lease tells what
+// came of its last attempt just when another one looks for what to deliver. To
+// that one the event may not seem to be neither new nor to be retried.
+func TestTakeOverWhileAnAttemptFails(t *testing.T) {
+	ends := make(chan struct{})
+	letEnd := sync.OnceFunc(func() { close(ends) })
+	p := newPeer(t, func(w http.ResponseWriter, _ *http.Request, n int) {
+		if n == 1 {
+			<-ends
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	t.Cleanup(letEnd)
+	c := toPeers(p)
+	c.Endpoints[0].Ordering = "strict"
+	c.Endpoints[0].Timeout = patience
+	c.Retry = []webhook.Duration{webhook.Duration(time.Minute)}
+	f := newFleet(t, 1, c)
+	one := f.all[0]
+	one.publish("first")
+	p.waitFor(t, 1)
+	m, retriesClaimed := f.common.join(), make(chan struct{}, 1)
+	m.aroundClaim = func(retries bool, claim func() (sender.Claimed, error)) (sender.Claimed, error) {
+		if retries {
+			defer token(retriesClaimed)
+			return claim()
+		}
+		select {
+		case <-retriesClaimed:
+		case <-time.After(100 * time.Millisecond): // it waits for this one
+		}
+		letEnd()
+		for deadline := time.Now().Add(10 * time.Second); len(one.record("first", "a").History) == 0 && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+		return claim()
+	}
+	other := f.joinAs(m)
+	other.publish("second")
+	f.common.silence(one.member)
+	f.common.loseLease(one.member)
+	f.eventually(time.Second, "the other one looks for deliveries", func() bool {
+		select {
+		case <-ends:
+			return true
+		default:
+			return false
+		}
+	})
+	f.common.letThrough(false, one.member)
+	f.eventually(time.Second, "all is delivered", func() bool { return one.record("second", "a").Status == sender.Succeeded })
+	if got := p.ids(); !slices.Equal(got, []string{"first", "first", "second"}) {
+		t.Errorf("delivered %q", got)
+	}
+}
+
+// token puts a token into a channel, unless it is full.
+func token(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 

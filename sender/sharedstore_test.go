@@ -46,6 +46,9 @@ type member struct {
 	common       *commonStore
 	settleAfter  time.Duration // how long Settle takes, so that others are first
 
+	// aroundClaim, when it is set, is called instead of a claim, which it makes.
+	aroundClaim func(retries bool, claim func() (sender.Claimed, error)) (sender.Claimed, error)
+
 	// These are guarded by common.mu.
 	killed  bool
 	lost    bool // its lease; it has not yet been told
@@ -319,6 +322,14 @@ func (m *member) PutEvents(ctx context.Context, publications []*sender.Publicati
 }
 
 func (m *member) Claim(ctx context.Context, q sender.ClaimQuery) (sender.Claimed, error) {
+	claim := func() (sender.Claimed, error) { return m.claim(ctx, q) }
+	if m.aroundClaim != nil {
+		return m.aroundClaim(q.Retries, claim)
+	}
+	return claim()
+}
+
+func (m *member) claim(ctx context.Context, q sender.ClaimQuery) (sender.Claimed, error) {
 	done, err := m.use()
 	if err != nil {
 		return sender.Claimed{}, err

@@ -98,6 +98,7 @@ func (l *lane) conclude(kind int, t *target, d *Delivery, r *result, o *Outcome)
 		return false, 0, nil
 	case r.abandoned:
 		l.putBack(kind, d)
+		l.owed[kind] = l.leaving[kind]
 		return false, 0, nil
 	case cancelled && o.Status == Pending:
 		o.Status, o.Due = Cancelled, time.Time{}
@@ -216,7 +217,8 @@ func (l *lane) claim(kind int) {
 	for _, d := range claimed.Deliveries {
 		l.enqueue(kind, d, true)
 	}
-	if !l.open() || lease != l.s.lease() {
+	// What was put back while these were being claimed is older than they are.
+	if !l.open() || lease != l.s.lease() || l.owed[kind] > 0 {
 		l.unload()
 		return
 	}
