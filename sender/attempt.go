@@ -60,7 +60,8 @@ type result struct {
 // attempt delivers once.
 func (s *Sender) attempt(t *target, d *Delivery) *result {
 	r := &result{under: s.current.Load()}
-	ctx, traceParent, end := s.tracing.startAttempt(s.attempts, d.Event, t.id, d.Attempts+1)
+	attempts := s.attempts()
+	ctx, traceParent, end := s.tracing.startAttempt(attempts, d.Event, t.id, d.Attempts+1)
 	room := attemptRooms.Get().(*[]byte)
 	p := s.post(ctx, r.under.transport, t, d.Event, traceParent, (*room)[:0])
 	if p.alone && cap(p.body) <= maxBodyRoom {
@@ -69,7 +70,7 @@ func (s *Sender) attempt(t *target, d *Delivery) *result {
 	}
 	r.attempt, r.retryAfter = p.attempt, p.retryAfter
 	r.attempt.Number = d.Attempts + 1
-	if r.abandoned = p.err != nil && s.attempts.Err() != nil; r.abandoned {
+	if r.abandoned = p.err != nil && attempts.Err() != nil; r.abandoned {
 		end(nil)
 	} else {
 		end(&r.attempt)

@@ -23,12 +23,12 @@ func bareSender(t testing.TB, clock Clock, e Egress) *Sender {
 		t.Fatal(err)
 	}
 	s := &Sender{clock: clock, random: rand.Reader}
-	s.attempts, s.cancelAttempts = context.WithCancel(t.Context())
+	s.period.Store(newPeriod(nil))
 	s.background, s.stopBackground = context.WithCancel(t.Context())
 	current.transport = newTransport(current.guard)
 	s.current.Store(current)
 	t.Cleanup(func() {
-		s.cancelAttempts()
+		s.period.Load().end()
 		s.stopBackground()
 		current.transport.CloseIdleConnections()
 	})

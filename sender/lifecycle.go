@@ -40,7 +40,7 @@ func (s *Sender) Start(ctx context.Context) error {
 		return ErrClosed
 	}
 	s.delivering = true
-	s.attempts, s.cancelAttempts = context.WithCancel(context.Background())
+	s.period.Store(newPeriod(s.period.Load()))
 	for _, b := range backlog {
 		s.laneLocked(b.EndpointID).noteBacklog(b)
 	}
@@ -63,7 +63,7 @@ func (s *Sender) Stop(ctx context.Context) error {
 	for _, l := range s.lanes {
 		l.stop()
 	}
-	breakOff := s.cancelAttempts
+	breakOff := s.period.Load().end
 	s.mu.Unlock()
 	// Another Stop may be waiting with more patience, which ends here, too.
 	defer context.AfterFunc(ctx, breakOff)()
@@ -107,6 +107,25 @@ func (s *Sender) Close() error {
 	})
 	return s.closeErr
 }
+
+// period is the time from a Start to the Stop that follows.
+type period struct {
+	attempts context.Context // the parent of every attempt
+	end      func()          // breaks them off
+}
+
+// newPeriod begins a period. Attempts of the one before may still be under way, if
+// nobody has waited for the end of that; they are broken off with those of this one.
+func newPeriod(before *period) *period {
+	attempts, end := context.WithCancel(context.Background())
+	if before == nil || before.attempts.Err() != nil {
+		return &period{attempts, end}
+	}
+	return &period{attempts, func() { end(); before.end() }}
+}
+
+// attempts is the parent of every attempt and claim that begins now.
+func (s *Sender) attempts() context.Context { return s.period.Load().attempts }
 
 // isDelivering tells whether the sender was started.
 func (s *Sender) isDelivering() bool {

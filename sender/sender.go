@@ -80,9 +80,8 @@ type Sender struct {
 	delivering bool
 	closed     bool
 
-	attempts       context.Context // the parent of every attempt
-	cancelAttempts context.CancelFunc
-	running        sync.WaitGroup // attempts and claims under way
+	period  atomic.Pointer[period] // of delivering
+	running sync.WaitGroup         // attempts and claims under way
 
 	background     context.Context // ends on Close
 	stopBackground context.CancelFunc
@@ -135,7 +134,7 @@ func New(cfg Config, store Store, o Options) (*Sender, error) {
 	}
 	first.transport = newTransport(first.guard)
 	s.current.Store(first)
-	s.attempts, s.cancelAttempts = context.WithCancel(context.Background())
+	s.period.Store(newPeriod(nil))
 	s.background, s.stopBackground = context.WithCancel(context.Background())
 	s.metrics = newMetrics()
 	s.metrics.backlog = s.backlogSamples
@@ -149,7 +148,7 @@ func New(cfg Config, store Store, o Options) (*Sender, error) {
 	s.unhealthy.init()
 	s.notices.init(o.Notify)
 	if err := s.load(first); err != nil {
-		s.cancelAttempts()
+		s.period.Load().end()
 		s.stopBackground()
 		return nil, err
 	}

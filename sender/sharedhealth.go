@@ -202,7 +202,7 @@ func (l *lane) trust() {
 // giveUp disables the endpoint when nobody reaches it, by what is stored.
 func (l *lane) giveUp(reason string) {
 	defer l.s.running.Done()
-	err := l.s.readHealth(l.s.attempts)
+	err := l.s.readHealth(l.s.attempts())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.part.asking = false

@@ -136,15 +136,15 @@ func (l *lane) quiet() bool {
 // takeHold asks for the lane's hold.
 func (l *lane) takeHold() {
 	defer l.s.running.Done()
-	lease := l.s.lease()
-	has, err := l.askForHold()
+	lease, ctx := l.s.lease(), l.s.attempts()
+	has, err := l.askForHold(ctx)
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.part.hold = holdNone
 	switch now := l.s.clock.Now(); {
 	case err != nil:
-		if l.s.attempts.Err() == nil {
+		if ctx.Err() == nil {
 			l.s.log.Error("it cannot be found out which instance delivers to an endpoint; it is tried again", "endpoint", l.id, "error", err)
 		}
 		l.part.notUntil = now.Add(time.Second)
@@ -159,24 +159,24 @@ func (l *lane) takeHold() {
 	l.pump()
 }
 
-func (l *lane) askForHold() (bool, error) {
+func (l *lane) askForHold(ctx context.Context) (bool, error) {
 	select {
 	case l.s.claims <- struct{}{}:
 		defer func() { <-l.s.claims }()
-	case <-l.s.attempts.Done():
-		return false, l.s.attempts.Err()
+	case <-ctx.Done():
+		return false, ctx.Err()
 	}
-	return l.s.shared.store.Hold(l.s.attempts, laneHold+l.id)
+	return l.s.shared.store.Hold(ctx, laneHold+l.id)
 }
 
 // endHold gives the lane's hold back, after what the lane has done is in the
 // store for the next one to see.
 func (l *lane) endHold() {
 	defer l.s.running.Done()
-	lease := l.s.lease()
-	err := l.s.settling.flush(l.s.attempts)
+	lease, ctx := l.s.lease(), l.s.attempts()
+	err := l.s.settling.flush(ctx)
 	if err == nil {
-		err = l.s.shared.store.Release(l.s.attempts, laneHold+l.id)
+		err = l.s.shared.store.Release(ctx, laneHold+l.id)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

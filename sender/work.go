@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -74,7 +75,7 @@ func (s *Sender) refuse(t *target, d *Delivery) *result {
 // delivery; nil when there is none for it.
 func (l *lane) finish(kind int, t *target, d *Delivery, r *result, o *Outcome) (int, *Delivery) {
 	if !r.abandoned {
-		l.s.settling.wait(l.s.attempts)
+		l.s.settling.wait(l.s.attempts())
 		l.s.metrics.attempted(t.label, r.attempt.StatusCode, r.attempt.Verdict, time.Duration(r.attempt.Duration))
 	}
 	settled, kind, following := l.conclude(kind, t, d, r, o)
@@ -199,14 +200,14 @@ func (l *lane) log(d *Delivery, o *Outcome) {
 // claim takes due deliveries out of the store into the lane's queue.
 func (l *lane) claim(kind int) {
 	defer l.s.running.Done()
-	lease := l.s.lease()
-	claimed, err := l.claimFromStore(kind)
+	lease, ctx := l.s.lease(), l.s.attempts()
+	claimed, err := l.claimFromStore(ctx, kind)
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.claiming[kind] = false
 	if err != nil {
-		if l.s.attempts.Err() == nil {
+		if ctx.Err() == nil {
 			l.s.log.Error("reading deliveries from the store failed; it is tried again", "endpoint", l.id, "error", err)
 		}
 		l.stored[kind] = l.s.clock.Now().Add(time.Second)
@@ -225,12 +226,12 @@ func (l *lane) claim(kind int) {
 	l.pump()
 }
 
-func (l *lane) claimFromStore(kind int) (Claimed, error) {
+func (l *lane) claimFromStore(ctx context.Context, kind int) (Claimed, error) {
 	select {
 	case l.s.claims <- struct{}{}:
 		defer func() { <-l.s.claims }()
-	case <-l.s.attempts.Done():
-		return Claimed{}, l.s.attempts.Err()
+	case <-ctx.Done():
+		return Claimed{}, ctx.Err()
 	}
 	l.mu.Lock()
 	if !l.open() || l.resting() { // since it began to wait for its turn
@@ -247,7 +248,7 @@ func (l *lane) claimFromStore(kind int) (Claimed, error) {
 	if kind == first { // see dueBy
 		now = now.AddDate(100, 0, 0)
 	}
-	return l.s.store.Claim(l.s.attempts, ClaimQuery{
+	return l.s.store.Claim(ctx, ClaimQuery{
 		EndpointID: l.id,
 		Retries:    kind == again,
 		Now:        now,
