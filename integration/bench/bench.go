@@ -35,6 +35,7 @@ type bench struct {
 	load, sink, bare *load.Worker
 	sinkAddress      string
 	runs             uint16
+	profilers        []*profiler // that have not finished
 }
 
 // row is something that can be measured.

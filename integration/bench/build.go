@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -31,12 +32,16 @@ var (
 		name: "caddy-sqlite", uses: []string{"zombiezen.com/go/sqlite"},
 		setup: "if _, err := sqlite.OpenConn(\"\"); err != nil {\n\t\tpanic(err)\n\t}\n\t",
 	}
-	// profiled notes who waits for whom as well.
-	profiled = program{
-		name: "caddy-profiled", imports: []string{module + "/caddymodule"}, uses: []string{"runtime"}, symbols: true,
-		setup: "runtime.SetMutexProfileFraction(10)\n\truntime.SetBlockProfileRate(10_000)\n\t",
-	}
 )
+
+// profiled is a program that notes who waits for whom as well.
+func (p program) profiled() program {
+	p.name += "-profiled"
+	p.uses = append(slices.Clip(p.uses), "runtime")
+	p.symbols = true
+	p.setup = "runtime.SetMutexProfileFraction(10)\n\truntime.SetBlockProfileRate(10_000)\n\t" + p.setup
+	return p
+}
 
 // source is the program's main file.
 func (p program) source() string {

@@ -9,7 +9,7 @@ import (
 // TestProgramsAreGo checks that the main files are Go, and import what they are
 // named for.
 func TestProgramsAreGo(t *testing.T) {
-	for _, p := range []program{stock, withSQLite, withModule, withRedis, withPostgres, withAll, profiled} {
+	for _, p := range []program{stock, withSQLite, withModule, withRedis, withPostgres, withAll, withModule.profiled(), withPostgres.profiled()} {
 		source := p.source()
 		if _, err := format.Source([]byte(source)); err != nil {
 			t.Errorf("%s: %v\n%s", p.name, err, source)

@@ -17,6 +17,8 @@ type burst struct {
 	maker   *load.Worker
 	watched []watched // whose processor time is measured
 	family  string    // the one of them whose children are, too
+
+	profiler *profiler
 }
 
 // watched is a process.
@@ -67,6 +69,11 @@ func (b *bench) run(ctx context.Context, r *Result, m burst) (*outcome, error) {
 		m.job.Connections = b.options.connections
 	}
 	m.job.Secret = secret
+	return m.profiler.during(ctx, min(m.job.Duration, 2*b.options.duration), func() (*outcome, error) { return b.make(r, m) })
+}
+
+// make is run for a job that says all.
+func (b *bench) make(r *Result, m burst) (*outcome, error) {
 	targets := max(m.targets, 1)
 	plan := load.Plan{Run: b.runs, Events: m.capacity(), Targets: targets, VerifyEvery: verifyEvery, Secret: secret}
 	if err := b.sink.Begin(plan); err != nil {

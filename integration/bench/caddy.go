@@ -33,13 +33,18 @@ const startPatience = 3 * time.Minute
 
 // built is the program that is measured.
 func (b *bench) built(ctx context.Context) (string, error) {
-	switch {
-	case b.options.caddy != "":
+	if b.options.caddy != "" {
 		return b.options.caddy, nil
-	case b.options.profile != "":
-		return b.build(ctx, profiled)
 	}
-	return b.build(ctx, withModule)
+	return b.build(ctx, b.measured(withModule))
+}
+
+// measured is a program as it is to be measured.
+func (b *bench) measured(p program) program {
+	if b.options.profile != "" {
+		return p.profiled()
+	}
+	return p
 }
 
 // newCaddy prepares a Caddy that runs a program. Remove it.

@@ -9,8 +9,8 @@ import (
 )
 
 // markers enclose what the command writes in a document: the name of a row, or
-// machine, or peers.
-var markers = regexp.MustCompile(`(?s)(<!-- bench:begin ([a-z]+) -->\n).*?(<!-- bench:end -->)`)
+// that and -profile, or machine, or peers.
+var markers = regexp.MustCompile(`(?s)(<!-- bench:begin ([a-z-]+) -->\n).*?(<!-- bench:end -->)`)
 
 // fill puts what was measured between the markers of a document. What was not
 // measured stays as it is. pictures is where the pictures are, as seen from the
@@ -38,8 +38,13 @@ func (r *Report) section(name, pictures string) string {
 	case "peers":
 		return peersTable()
 	}
+	row, profile := strings.CutSuffix(name, "-profile")
 	for _, result := range r.Results {
-		if result.Row == name {
+		switch {
+		case result.Row != row:
+		case profile:
+			return result.profileMarkdown()
+		default:
 			return result.markdown(pictures)
 		}
 	}
@@ -55,17 +60,18 @@ func (r *Result) markdown(pictures string) string {
 			fmt.Fprintf(&text, "\n![%s](%s/%s)\n", p.alt, pictures, p.name)
 		}
 	}
-	if len(r.Profile) > 0 {
-		grid := [][]string{{"part", "µs of processor time per event"}}
-		for _, g := range r.Profile {
-			grid = append(grid, []string{g.Name, number(g.Microseconds)})
-		}
-		text.WriteString("\n" + markdown(grid))
-	}
 	for _, fault := range r.Faults {
 		fmt.Fprintf(&text, "\n**Fault: %s.**\n", fault)
 	}
 	return text.String()
+}
+
+// profileMarkdown is where the time went, for a document; empty without profiles.
+func (r *Result) profileMarkdown() string {
+	if grid := r.profileGrid(); grid != nil {
+		return markdown(grid)
+	}
+	return ""
 }
 
 // allMarkdown is the whole report as Markdown.
@@ -74,6 +80,9 @@ func (r *Report) allMarkdown() string {
 	text.WriteString(r.section("machine", ""))
 	for _, result := range r.Results {
 		fmt.Fprintf(&text, "\n## %s\n\n%s", result.Title, result.markdown(""))
+		if profile := result.profileMarkdown(); profile != "" {
+			text.WriteString("\n" + profile)
+		}
 	}
 	return text.String()
 }

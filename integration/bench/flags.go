@@ -36,7 +36,7 @@ func parse(args []string) (*flags, error) {
 	set.StringVar(&f.svg, "svg", "", "a folder for pictures")
 	set.StringVar(&f.document, "write", "", "a document whose tables and pictures (with -svg) are replaced by what was measured, such as docs/performance.md")
 	set.BoolVar(&f.markdown, "markdown", false, "print Markdown at the end, and nothing else")
-	set.StringVar(&f.profile, "profile", "", "a folder for profiles of Caddy in the rows publish and receive; figures are slower then")
+	set.StringVar(&f.profile, "profile", "", "a folder for profiles of each Caddy that is measured; figures are slower then")
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}

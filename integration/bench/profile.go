@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,39 +11,50 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 )
 
-// profiler takes profiles of a Caddy while it is measured. A nil one does
+// profiler takes profiles of a Caddy while a case is measured. A nil one does
 // nothing.
 type profiler struct {
-	caddy  *caddy
-	dir    string
-	prefix string
+	caddy *caddy
+	of    *Case
+	path  string // of its files, but for how they end
 
 	files   []string // of processor time
 	events  int      // that were handled meanwhile
 	seconds float64  // of processor time that they took
 }
 
-// profilerOf is one for a Caddy, if profiles were asked for.
-func (b *bench) profilerOf(c *caddy, r *Result) (*profiler, error) {
+// profilerOf is one for a Caddy in a case, if profiles were asked for. What it has
+// found is in the result when [bench.finishProfiles] has returned.
+func (b *bench) profilerOf(c *caddy, r *Result, name string) *profiler {
 	if b.options.profile == "" {
-		return nil, nil
+		return nil
 	}
-	return &profiler{caddy: c, dir: b.options.profile, prefix: r.Row}, os.MkdirAll(b.options.profile, 0o755) //nolint:gosec // profiles are no secret
+	p := &profiler{caddy: c, of: r.of(name), path: filepath.Join(b.options.profile, r.Row+"-"+fileName(name))}
+	b.profilers = append(b.profilers, p)
+	return p
 }
 
-// runProfiled makes a burst and takes a profile meanwhile.
-func (b *bench) runProfiled(ctx context.Context, r *Result, m burst, p *profiler) (*outcome, error) {
+// fileName is a name that a file can have.
+func fileName(name string) string {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	return strings.Join(words, "-")
+}
+
+// during takes a profile of processor time while do makes a burst.
+func (p *profiler) during(ctx context.Context, longest time.Duration, do func() (*outcome, error)) (*outcome, error) {
 	if p == nil {
-		return b.run(ctx, r, m)
+		return do()
 	}
-	file := filepath.Join(p.dir, fmt.Sprintf("%s-cpu-%d.pprof", p.prefix, len(p.files)+1))
+	file := fmt.Sprintf("%s-cpu-%d.pprof", p.path, len(p.files)+1)
 	p.files = append(p.files, file)
 	taken := make(chan error, 1)
-	seconds := int(math.Ceil(m.job.Duration.Seconds()))
-	go func() { taken <- p.fetch(ctx, fmt.Sprintf("profile?seconds=%d", seconds), file) }()
-	o, err := b.run(ctx, r, m)
+	go func() { taken <- p.fetch(ctx, fmt.Sprintf("profile?seconds=%.0f", math.Ceil(longest.Seconds())), file) }()
+	o, err := do()
 	if err := errors.Join(err, <-taken); err != nil {
 		return nil, err
 	}
@@ -51,13 +63,22 @@ func (b *bench) runProfiled(ctx context.Context, r *Result, m burst, p *profiler
 	return o, nil
 }
 
-// finish takes the other profiles, and has the result show where the time went.
-func (p *profiler) finish(ctx context.Context, r *Result) error {
-	if p == nil || len(p.files) == 0 {
-		return nil
+// finishProfiles takes the other profiles, and notes where the time went. The
+// Caddys that were measured still run.
+func (b *bench) finishProfiles(ctx context.Context) error {
+	all := b.profilers
+	b.profilers = nil
+	for _, p := range all {
+		if err := p.finish(ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.of.Name, err)
+		}
 	}
+	return nil
+}
+
+func (p *profiler) finish(ctx context.Context) error {
 	for _, name := range []string{"allocs", "heap", "mutex", "block"} {
-		if err := p.fetch(ctx, name, filepath.Join(p.dir, p.prefix+"-"+name+".pprof")); err != nil {
+		if err := p.fetch(ctx, name, p.path+"-"+name+".pprof"); err != nil {
 			return err
 		}
 	}
@@ -76,8 +97,60 @@ func (p *profiler) finish(ctx context.Context, r *Result) error {
 	}
 	// Profiles are samples, and end before what is late has arrived: they say
 	// how the time that was measured is shared out.
-	r.Profile = scale(groups, p.seconds*1e6/float64(max(p.events, 1)))
+	p.of.Profile = scale(groups, p.seconds*1e6/float64(max(p.events, 1)))
 	return nil
+}
+
+// profileGrid is where the time of each event went, in the cases with profiles;
+// nil without any.
+func (r *Result) profileGrid() [][]string {
+	grid := [][]string{{"µs per event"}}
+	var parts []string
+	totals := make(map[string]float64)
+	for _, c := range r.Cases {
+		if c.Profile == nil {
+			continue
+		}
+		grid[0] = append(grid[0], c.Name)
+		for _, g := range c.Profile {
+			if totals[g.Name] == 0 {
+				parts = append(parts, g.Name)
+			}
+			totals[g.Name] += g.Microseconds
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(parts, func(a, b string) int {
+		switch {
+		case a == groupRest:
+			return 1
+		case b == groupRest:
+			return -1
+		}
+		return cmp.Compare(totals[b], totals[a])
+	})
+	for _, part := range parts {
+		line := []string{part}
+		for _, c := range r.Cases {
+			if c.Profile != nil {
+				line = append(line, c.timeOf(part))
+			}
+		}
+		grid = append(grid, line)
+	}
+	return grid
+}
+
+// timeOf is what a part took of each event, or empty.
+func (c *Case) timeOf(part string) string {
+	for _, g := range c.Profile {
+		if g.Name == part {
+			return number(g.Microseconds)
+		}
+	}
+	return ""
 }
 
 // fetch writes a profile into a file.
@@ -93,6 +166,9 @@ func (p *profiler) fetch(ctx context.Context, name, file string) (err error) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("fetching the profile %s: status %s", name, resp.Status)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // profiles are no secret
+		return err
 	}
 	out, err := os.Create(file)
 	if err != nil {

@@ -79,8 +79,8 @@ func (f *flags) measureAll(ctx context.Context, out io.Writer) (report *Report, 
 // print shows a result on a terminal.
 func (r *Result) print(out io.Writer) {
 	fmt.Fprintf(out, "\n%s (%.0f s)\n%s", r.Title, r.Took.Seconds(), r.plainTable())
-	for _, g := range r.Profile {
-		fmt.Fprintf(out, "  %8.2f µs  %s\n", g.Microseconds, g.Name)
+	if grid := r.profileGrid(); grid != nil {
+		fmt.Fprint(out, "\n"+plain(grid))
 	}
 	for _, fault := range r.Faults {
 		fmt.Fprintf(out, "  FAULT: %s\n", fault)

@@ -26,6 +26,10 @@ type Case struct {
 	// milliseconds, if there are any.
 	Percentiles []float64 `json:"percentiles_ms,omitempty"`
 
+	// Profile is where the processor time of each event went, if profiles were
+	// taken.
+	Profile []Group `json:"profile,omitempty"`
+
 	latencies *load.Histogram
 }
 
@@ -47,10 +51,6 @@ type Result struct {
 
 	// Faults are events lost or delivered twice, and whatever else must not be.
 	Faults []string `json:"faults,omitempty"`
-
-	// Profile is where the processor time of each event went, in µs, if profiles
-	// were taken.
-	Profile []Group `json:"profile,omitempty"`
 
 	Took time.Duration `json:"took_ns"`
 }

@@ -41,7 +41,7 @@ func (b *bench) roundsOf(ctx context.Context, n int, turns []turn, r *Result, co
 	if len(compared) > 0 {
 		r.compare(compared...)
 	}
-	return nil
+	return b.finishProfiles(ctx)
 }
 
 // warmUp makes bursts of a second at most that count for nothing but their
@@ -49,6 +49,7 @@ func (b *bench) roundsOf(ctx context.Context, n int, turns []turn, r *Result, co
 func (b *bench) warmUp(ctx context.Context, r *Result, bursts ...burst) error {
 	for _, m := range bursts {
 		m.job.Duration = min(time.Second, b.options.duration)
+		m.profiler = nil
 		if _, err := b.run(ctx, r, m); err != nil {
 			return err
 		}

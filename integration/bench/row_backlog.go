@@ -56,8 +56,9 @@ func growth(from, to int) []int {
 func (b *bench) backlogStep(ctx context.Context, r *Result, c *caddy, caddyfile string, pending int) error {
 	of := r.of(number(float64(pending)))
 	of.X = float64(pending)
+	m := b.publishTo(c)
+	m.profiler = b.profilerOf(c, r, of.Name)
 	for range b.growthRounds() {
-		m := b.publishTo(c)
 		o, err := b.run(ctx, r, m)
 		if err != nil {
 			return err
@@ -65,7 +66,7 @@ func (b *bench) backlogStep(ctx context.Context, r *Result, c *caddy, caddyfile 
 		of.add("delivered/s beside", o.delivered)
 		of.add(cost, o.processors[0]/float64(max(o.account.Distinct, 1))*1000)
 	}
-	if err := of.memory(c.pid()); err != nil {
+	if err := errors.Join(of.memory(c.pid()), b.finishProfiles(ctx)); err != nil {
 		return err
 	}
 	of.add("on disk, MiB", folderSize(filepath.Join(c.home, "data")))

@@ -40,6 +40,7 @@ func (b *bench) growStep(ctx context.Context, r *Result, s step, begin func(x in
 	}
 	of := r.of(s.name)
 	of.X = float64(s.x)
+	m.profiler = b.profilerOf(c, r, s.name)
 	for range b.growthRounds() {
 		o, err := b.run(ctx, r, m)
 		if err != nil {
@@ -50,7 +51,7 @@ func (b *bench) growStep(ctx context.Context, r *Result, s step, begin func(x in
 		of.latency("delivered", o.account.Latency)
 		of.addLatency(o.account.Latency)
 	}
-	return of.memory(c.pid())
+	return errors.Join(of.memory(c.pid()), b.finishProfiles(ctx))
 }
 
 // counts are points that are numbers.

@@ -23,7 +23,9 @@ func (b *bench) rowLatency(ctx context.Context, r *Result) (err error) {
 		m := b.publishTo(c)
 		m.job.Rate = rate
 		m.job.Duration = 2 * b.options.duration
-		turns = append(turns, turn{fmt.Sprintf("%.0f events/s", rate), func(of *Case) error {
+		name := fmt.Sprintf("%.0f events/s", rate)
+		m.profiler = b.profilerOf(c, r, name)
+		turns = append(turns, turn{name, func(of *Case) error {
 			time.Sleep(settlePause) // for what the turn before has left to do
 			o, err := b.run(ctx, r, m)
 			if err != nil {

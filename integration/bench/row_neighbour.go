@@ -71,6 +71,7 @@ func (b *bench) rowNeighbour(ctx context.Context, r *Result) (err error) {
 func (b *bench) neighbourTurn(ctx context.Context, r *Result, name string, c *caddy, working, resting string) turn {
 	m := b.publishTo(c)
 	m.job.Rate = neighbourRate
+	m.profiler = b.profilerOf(c, r, name)
 	m.job.Duration *= 2 // the p99 is that of few events
 	return turn{name, func(of *Case) error {
 		if err := c.reload(ctx, working); err != nil {

@@ -31,7 +31,7 @@ func (b *bench) rowPostgres(ctx context.Context, r *Result) (err error) {
 	if err != nil {
 		return err
 	}
-	path, err := b.build(ctx, withPostgres)
+	path, err := b.build(ctx, b.measured(withPostgres))
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (b *bench) rowPostgres(ctx context.Context, r *Result) (err error) {
 	defer func() { err = errors.Join(err, alone.remove()) }()
 	m := b.publishTo(alone)
 	warm := []burst{m}
-	turns := []turn{b.sharedTurn(ctx, r, r.Baseline, m, 1)}
+	turns := []turn{b.sharedTurn(ctx, r, r.Baseline, m, group{alone})}
 	for n := 1; n <= mostCaddys; n++ {
 		g, err := b.startGroup(ctx, server, path, n)
 		if err != nil {
@@ -52,7 +52,7 @@ func (b *bench) rowPostgres(ctx context.Context, r *Result) (err error) {
 		defer func() { err = errors.Join(err, g.remove()) }()
 		m := b.publishToAll(pid, g)
 		warm = append(warm, m)
-		turns = append(turns, b.sharedTurn(ctx, r, plural(n, "Caddy", "Caddys")+", PostgreSQL", m, n))
+		turns = append(turns, b.sharedTurn(ctx, r, plural(n, "Caddy", "Caddys")+", PostgreSQL", m, g))
 	}
 	if err := b.warmUp(ctx, r, warm...); err != nil {
 		return err
@@ -112,10 +112,13 @@ func (b *bench) publishToAll(postgres int, g group) burst {
 	return m
 }
 
-// sharedTurn measures n Caddys together: their cost is that of all of them.
-func (b *bench) sharedTurn(ctx context.Context, r *Result, name string, m burst, n int) turn {
+// sharedTurn measures Caddys together: their cost is that of all of them.
+func (b *bench) sharedTurn(ctx context.Context, r *Result, name string, m burst, g group) turn {
+	if len(g) == 1 {
+		m.profiler = b.profilerOf(g[0], r, name)
+	}
 	return turn{name, func(of *Case) error {
-		of.X = float64(n)
+		of.X = float64(len(g))
 		o, err := b.run(ctx, r, m)
 		if err != nil {
 			return err

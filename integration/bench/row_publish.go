@@ -80,7 +80,6 @@ func (b *bench) rowPublish(ctx context.Context, r *Result) (err error) {
 		return err
 	}
 	warm := []burst{bare}
-	var profiles *profiler
 	for _, p := range b.programs(path, casePublished) {
 		c, err := b.startSenderOf(ctx, p.path, "publish", b.sinkEndpoint())
 		if err != nil {
@@ -88,25 +87,19 @@ func (b *bench) rowPublish(ctx context.Context, r *Result) (err error) {
 		}
 		defer func() { err = errors.Join(err, c.remove()) }()
 		if p.name == casePublished {
-			if profiles, err = b.profilerOf(c, r); err != nil {
-				return err
-			}
 			inTens := b.publishTo(c)
 			inTens.job.Batch = 10
-			turns = append(turns, b.publishTurn(ctx, r, p.name, c, b.publishTo(c), profiles),
-				b.publishTurn(ctx, r, caseInTens, c, inTens, nil))
+			turns = append(turns, b.publishTurn(ctx, r, p.name, c, b.publishTo(c)),
+				b.publishTurn(ctx, r, caseInTens, c, inTens))
 		} else {
-			turns = append(turns, b.publishTurn(ctx, r, p.name, c, b.publishTo(c), nil))
+			turns = append(turns, b.publishTurn(ctx, r, p.name, c, b.publishTo(c)))
 		}
 		warm = append(warm, b.publishTo(c))
 	}
 	if err := b.warmUp(ctx, r, warm...); err != nil {
 		return err
 	}
-	if err := b.rounds(ctx, turns, r, "delivered/s", cost); err != nil {
-		return err
-	}
-	return profiles.finish(ctx, r)
+	return b.rounds(ctx, turns, r, "delivered/s", cost)
 }
 
 // rival is a program that takes turns with another.
@@ -122,9 +115,10 @@ func (b *bench) programs(path, name string) []rival {
 	return list
 }
 
-func (b *bench) publishTurn(ctx context.Context, r *Result, name string, c *caddy, m burst, p *profiler) turn {
+func (b *bench) publishTurn(ctx context.Context, r *Result, name string, c *caddy, m burst) turn {
+	m.profiler = b.profilerOf(c, r, name)
 	return turn{name, func(of *Case) error {
-		o, err := b.runProfiled(ctx, r, m, p)
+		o, err := b.run(ctx, r, m)
 		if err != nil {
 			return err
 		}

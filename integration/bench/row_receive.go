@@ -29,18 +29,20 @@ func (b *bench) rowReceive(ctx context.Context, r *Result) (err error) {
 	}
 	var turns []turn
 	var warm []burst
-	var profiles *profiler
-	add := func(p *profiler, name, address string, pids ...int) {
+	add := func(c *caddy, name, address string, pids ...int) {
 		m := burst{
 			job:   load.Job{Kind: load.Signed, Address: address, Path: "/hooks", Duration: b.options.duration},
 			maker: b.load,
+		}
+		if c != nil {
+			m.profiler = b.profilerOf(c, r, name)
 		}
 		for _, pid := range pids {
 			m.watched = append(m.watched, watched{"gate", pid})
 		}
 		m.watched = append(m.watched, watched{nameLoad, b.load.PID()}, watched{nameSink, b.sink.PID()})
 		warm = append(warm, m)
-		turns = append(turns, turn{name, func(of *Case) error { return b.gateTurn(ctx, r, of, m, pids, p) }})
+		turns = append(turns, turn{name, func(of *Case) error { return b.gateTurn(ctx, r, of, m, pids) }})
 	}
 	for _, g := range b.gates(path) {
 		c, err := b.newCaddy(ctx, g.path, "receive", equalCollection...)
@@ -51,14 +53,7 @@ func (b *bench) rowReceive(ctx context.Context, r *Result) (err error) {
 		if err := c.start(ctx, gateCaddyfile(c, b.sinkAddress, g.gate)); err != nil {
 			return err
 		}
-		if g.name != caseReceive {
-			add(nil, g.name, c.site, c.pid())
-			continue
-		}
-		if profiles, err = b.profilerOf(c, r); err != nil {
-			return err
-		}
-		add(profiles, g.name, c.site, c.pid())
+		add(c, g.name, c.site, c.pid())
 	}
 	n, err := b.startNginx(ctx)
 	if err != nil {
@@ -71,10 +66,7 @@ func (b *bench) rowReceive(ctx context.Context, r *Result) (err error) {
 	if err := b.warmUp(ctx, r, warm...); err != nil {
 		return err
 	}
-	if err := b.rounds(ctx, turns, r, "requests/s", "CPU µs per request"); err != nil {
-		return err
-	}
-	return profiles.finish(ctx, r)
+	return b.rounds(ctx, turns, r, "requests/s", "CPU µs per request")
 }
 
 // gated is a program that passes requests on in one way.
@@ -95,8 +87,8 @@ func (b *bench) gates(path string) []gated {
 }
 
 // gateTurn measures a server that passes requests on.
-func (b *bench) gateTurn(ctx context.Context, r *Result, of *Case, m burst, pids []int, p *profiler) error {
-	o, err := b.runProfiled(ctx, r, m, p)
+func (b *bench) gateTurn(ctx context.Context, r *Result, of *Case, m burst, pids []int) error {
+	o, err := b.run(ctx, r, m)
 	if err != nil {
 		return err
 	}

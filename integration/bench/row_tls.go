@@ -22,7 +22,6 @@ func (b *bench) rowTLS(ctx context.Context, r *Result) (err error) {
 	}
 	var turns []turn
 	var warm []burst
-	var profiles *profiler
 	for _, name := range []string{caseHTTP, caseHTTPS1, caseHTTPS2} {
 		to := b.sinkEndpoint()
 		var trust []string
@@ -45,21 +44,11 @@ func (b *bench) rowTLS(ctx context.Context, r *Result) (err error) {
 		if err := c.start(ctx, senderCaddyfile(c, to)); err != nil {
 			return err
 		}
-		var p *profiler
-		if name == caseHTTPS1 {
-			if p, err = b.profilerOf(c, r); err != nil {
-				return err
-			}
-			profiles = p
-		}
-		turns = append(turns, b.publishTurn(ctx, r, name, c, b.publishTo(c), p))
+		turns = append(turns, b.publishTurn(ctx, r, name, c, b.publishTo(c)))
 		warm = append(warm, b.publishTo(c))
 	}
 	if err := b.warmUp(ctx, r, warm...); err != nil {
 		return err
 	}
-	if err := b.rounds(ctx, turns, r, "delivered/s", cost); err != nil {
-		return err
-	}
-	return profiles.finish(ctx, r)
+	return b.rounds(ctx, turns, r, "delivered/s", cost)
 }

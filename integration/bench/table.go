@@ -83,8 +83,10 @@ func thousands(text string) string {
 }
 
 // plainTable is the table for a terminal, turned on its side.
-func (r *Result) plainTable() string {
-	grid := transpose(r.grid())
+func (r *Result) plainTable() string { return plain(transpose(r.grid())) }
+
+// plain is a table with spaces between its columns.
+func plain(grid [][]string) string {
 	widths := make([]int, len(grid[0]))
 	for _, line := range grid {
 		for i, cell := range line {

@@ -19,6 +19,7 @@ const (
 	groupCollector = "runtime: collecting garbage"
 	groupScheduler = "runtime: scheduling"
 	groupOther     = "runtime: other"
+	groupRest      = "the rest"
 	// groupSmallest is the share of the time below which groups are put
 	// together.
 	groupSmallest = 0.005
@@ -145,7 +146,7 @@ func sortGroups(times map[string]float64, total float64) (groups []Group) {
 		return strings.Compare(a.Name, b.Name)
 	})
 	if rest > 0 {
-		groups = append(groups, Group{"the rest", rest})
+		groups = append(groups, Group{groupRest, rest})
 	}
 	return groups
 }
