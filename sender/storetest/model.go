@@ -58,6 +58,11 @@ func (m *model) PutEvents(ctx context.Context, publications []*sender.Publicatio
 		return err
 	}
 	defer m.mu.Unlock()
+	m.putAll(publications)
+	return nil
+}
+
+func (m *model) putAll(publications []*sender.Publication) {
 	for _, p := range publications {
 		before := len(m.events)
 		p.Err = nil
@@ -78,7 +83,6 @@ func (m *model) PutEvents(ctx context.Context, publications []*sender.Publicatio
 			}
 		}
 	}
-	return nil
 }
 
 // find is an event by its name, or nil.
@@ -117,20 +121,27 @@ func (m *model) Settle(ctx context.Context, outcomes []sender.Outcome) error {
 		return err
 	}
 	defer m.mu.Unlock()
+	m.settleAll(outcomes)
+	return nil
+}
+
+func (m *model) settleAll(outcomes []sender.Outcome) {
 	for _, o := range outcomes {
 		if d := m.delivery(o.Seq, o.EndpointID); d != nil && d.Status == sender.Pending && d.settle(o) {
 			m.count(o)
 		}
 	}
-	return nil
 }
 
 // PutAndSettle implements [sender.PutSettler].
 func (m *model) PutAndSettle(ctx context.Context, publications []*sender.Publication, outcomes []sender.Outcome) error {
-	if err := m.Settle(ctx, outcomes); err != nil {
+	if err := m.begin(ctx); err != nil {
 		return err
 	}
-	return m.PutEvents(ctx, publications)
+	defer m.mu.Unlock()
+	m.settleAll(outcomes)
+	m.putAll(publications)
+	return nil
 }
 
 // delivery is a delivery by its name, or nil.
