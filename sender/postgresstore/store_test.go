@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/manysends/caddy-webhooks/internal/postgrestest"
 	"github.com/manysends/caddy-webhooks/sender"
 	"github.com/manysends/caddy-webhooks/sender/internal/storedtest"
@@ -61,13 +63,20 @@ func openTemp(tb testing.TB) *Store {
 	return open(tb, options(tb, postgrestest.Shared(tb).URL()))
 }
 
-// crash ends a store as the death of its process, and of its lease, would.
+// crash ends a store as the death of its process, and of its lease, would. The
+// lease is ended last: a renewal that the store has broken off may still be
+// carried out by the server.
 func crash(s *Store) error {
 	number := s.keeper.number()
-	s.stop()
-	s.workers.Wait()
-	_, err := s.pool.Exec(background, s.in(`UPDATE {s}.instances SET lease_until = '-infinity' WHERE number = $1`), number)
-	return errors.Join(err, die(s))
+	if err := die(s); err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(background, s.listen)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(background, s.in(`UPDATE {s}.instances SET lease_until = '-infinity' WHERE number = $1`), number)
+	return errors.Join(err, conn.Close(background))
 }
 
 func TestStore(t *testing.T) {
