@@ -153,16 +153,12 @@ func (m *missing) read(ctx context.Context) error {
 	})
 }
 
-// lockTargets reads to which endpoints the events $1 go, and keeps others from
-// changing or deleting them until the transaction has ended.
-const lockTargets = `SELECT seq, size, targets FROM {s}.events WHERE seq = ANY($1::bigint[]) ORDER BY seq FOR UPDATE`
-
 // addTargets has the events $1 go to further endpoints, which are written as
 // arrays, $2.
 const addTargets = `UPDATE {s}.events e SET targets = e.targets || k.targets::integer[]
 	FROM unnest($1::bigint[], $2::text[]) AS k(seq, targets) WHERE e.seq = k.seq`
 
-// lockedEvent is what lockTargets tells of an event.
+// lockedEvent is what lockEvents tells of an event.
 type lockedEvent struct {
 	size    int32
 	targets []int32
@@ -182,7 +178,7 @@ func (s *Store) AddDeliveries(ctx context.Context, deliveries []sender.NewDelive
 		}
 		events := map[int64]*lockedEvent{}
 		return s.transact(ctx, conn, instance, func(first *change) {
-			first.query(lockTargets, func(rows pgx.Rows) error {
+			first.query(lockEvents, func(rows pgx.Rows) error {
 				var seq int64
 				e := &lockedEvent{}
 				err := rows.Scan(&seq, &e.size, &e.targets)

@@ -45,12 +45,7 @@ func newOutboxRig(t *testing.T, n int) *outboxRig {
 
 func (r *outboxRig) connect() *pgx.Conn {
 	r.t.Helper()
-	conn, err := pgx.Connect(r.t.Context(), r.options.URL)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return conn
+	return connect(r.t, r.options.URL)
 }
 
 // drain has all stores drain until the test ends.

@@ -27,12 +27,13 @@ func (s *Store) Override(ctx context.Context, overrides []sender.Override) error
 			return err
 		}
 		found, pending := deliveries{}, map[int32]int64{}
-		keys := make([]deliveryKey, len(overrides))
+		keys, seqs := make([]deliveryKey, len(overrides)), make([]int64, len(overrides))
 		for i := range overrides {
-			keys[i].seq = overrides[i].Seq
+			keys[i].seq, seqs[i] = overrides[i].Seq, overrides[i].Seq
 			keys[i].endpoint, _ = s.endpoints.known(ids[i])
 		}
 		return s.transact(ctx, conn, instance, func(first *change) {
+			first.exec(lockEvents, seqs)
 			found.readWaiting(first, sortedKeys(keys))
 			found.readEnded(first, sortedKeys(keys))
 		}, func(then *change) {

@@ -10,10 +10,6 @@ import (
 	"github.com/manysends/caddy-webhooks/sender"
 )
 
-// purgeTries is how often the events to delete are looked for again because one
-// of them has got pending deliveries meanwhile.
-const purgeTries = 5
-
 // allEnded tells of an event e whether all of its deliveries have come to an end.
 const allEnded = `cardinality(e.targets) = (SELECT count(*) FROM unnest(e.targets) AS t(endpoint) CROSS JOIN LATERAL (
 		SELECT FROM {s}.deliveries d WHERE d.endpoint = t.endpoint AND d.event_seq = e.seq OFFSET 0) d)`
@@ -27,10 +23,10 @@ const (
 		ORDER BY e.tenant, e.seq LIMIT $2`
 )
 
-// deleteEvents deletes the events $1 with all that belongs to them, and answers
-// with how many there were. It is refused when one has a delivery that has not
-// come to an end.
-const deleteEvents = `WITH gone AS (DELETE FROM {s}.events WHERE seq = ANY($1::bigint[])
+// deleteEvents deletes those of the events $1, which are locked, whose
+// deliveries have all come to an end, with all that belongs to them, and answers
+// with how many there were.
+const deleteEvents = `WITH gone AS (DELETE FROM {s}.events e WHERE e.seq = ANY($1::bigint[]) AND ` + allEnded + `
 		RETURNING seq, id, tenant, targets, octet_length(data) + coalesce(octet_length(headers), 0) AS bytes),
 	ids AS (DELETE FROM {s}.event_ids i USING gone WHERE i.id = gone.id AND i.tenant = gone.tenant AND i.seq = gone.seq),
 	deliveries AS (DELETE FROM {s}.deliveries d USING (SELECT seq, unnest(targets) AS endpoint FROM gone) k
@@ -45,8 +41,7 @@ const deleteEvents = `WITH gone AS (DELETE FROM {s}.events WHERE seq = ANY($1::b
 	volume AS (INSERT INTO {s}.volume (partition, instance, bytes)
 		SELECT (seq >> $5)::integer, $2::integer, -sum(bytes) FROM freed GROUP BY 1 ORDER BY 1
 		ON CONFLICT (partition, instance) DO UPDATE SET bytes = volume.bytes + excluded.bytes)
-	SELECT (SELECT count(*) FROM gone),
-		CASE WHEN (SELECT coalesce(sum(cardinality(targets)), 0) FROM gone) <> (SELECT count(*) FROM deliveries) THEN {s}.refuse() END`
+	SELECT count(*) FROM gone`
 
 // Purge implements [sender.Store]. The oldest event is the one stored first by
 // its StoredAt; of equals, the one with the lower number. Of one tenant that has
@@ -64,18 +59,18 @@ func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err
 		}
 	}
 	err = s.write(ctx, "deleting old events", nil, func(ctx context.Context, conn *pgxpool.Conn, instance int32) error {
-		dropped := 0
+		purged = 0
 		if q.Tenant == nil {
-			dropped, err = s.dropOld(ctx, conn, instance, q.Before.UnixMilli(), q.Limit)
-			if purged = dropped; errors.Is(err, errLocked) || dropped == q.Limit {
+			purged, err = s.dropOld(ctx, conn, instance, q.Before.UnixMilli(), q.Limit)
+			if errors.Is(err, errLocked) {
 				return nil // it goes on next time
 			}
 			if err != nil {
 				return err
 			}
 		}
-		for range purgeTries {
-			rows, err := conn.Query(ctx, s.in(statement), q.Before.UnixMilli(), q.Limit-dropped, tenant)
+		for purged < q.Limit {
+			rows, err := conn.Query(ctx, s.in(statement), q.Before.UnixMilli(), q.Limit-purged, tenant)
 			if err != nil {
 				return err
 			}
@@ -83,20 +78,22 @@ func (s *Store) Purge(ctx context.Context, q sender.PurgeQuery) (purged int, err
 			if err != nil || len(seqs) == 0 {
 				return err
 			}
+			deleted := 0
 			c := s.newChange(instance)
 			c.byKeys()
-			c.query(deleteEvents, func(rows pgx.Rows) error {
-				var refused *bool
-				deleted := 0
-				err := rows.Scan(&deleted, &refused)
-				purged = dropped + deleted
-				return err
-			}, seqs, instance, eventOverhead, deliveryOverhead, partitionBits)
-			if err = c.send(ctx, conn); stateOf(err) != stateRefused {
+			c.exec(lockEvents, seqs)
+			c.query(deleteEvents, func(rows pgx.Rows) error { return rows.Scan(&deleted) },
+				seqs, instance, eventOverhead, deliveryOverhead, partitionBits)
+			if err := c.send(ctx, conn); err != nil {
 				return err
 			}
+			if purged += deleted; deleted == len(seqs) {
+				return nil
+			}
+			// The others have got pending deliveries meanwhile, or somebody else
+			// has deleted them: there may be more that may go.
 		}
-		return errContended
+		return nil
 	})
 	if err != nil {
 		return 0, err

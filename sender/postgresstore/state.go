@@ -64,6 +64,13 @@ func keyColumns(keys []deliveryKey) (seqs []int64, endpoints []int32) {
 	return seqs, endpoints
 }
 
+// lockEvents reads to which endpoints the events $1 go, and keeps others from
+// adding deliveries to them, from making such pending again that have come to an
+// end, and from deleting the events, until the transaction has ended. Who does one
+// of these locks the events first, so that what is read afterwards stays true; and
+// all lock them in the same order, so that none waits for one that waits for it.
+const lockEvents = `SELECT seq, size, targets FROM {s}.events WHERE seq = ANY($1::bigint[]) ORDER BY seq FOR UPDATE`
+
 // lockWaiting reads the rows of waiting deliveries, and keeps others from
 // changing them until the transaction has ended.
 const lockWaiting = `SELECT w.event_seq, w.endpoint, w.status, w.attempts, w.schedule_start, coalesce(w.due, 0), w.size, w.retry, coalesce(w.holder, 0)

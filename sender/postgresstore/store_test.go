@@ -63,9 +63,32 @@ func openTemp(tb testing.TB) *Store {
 	return open(tb, options(tb, postgrestest.Shared(tb).URL()))
 }
 
+// connect makes a connection to the database, which ends with the test.
+func connect(tb testing.TB, url string) *pgx.Conn {
+	tb.Helper()
+	conn, err := pgx.Connect(background, url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = conn.Close(background) })
+	return conn
+}
+
+// untilWaiting returns when somebody waits for the connection of a process of the
+// server, or when what is to wait has ended, which is told with its error.
+func untilWaiting(tb testing.TB, s *Store, pid uint32, ended <-chan error) {
+	tb.Helper()
+	for waits := false; !waits && len(ended) == 0; {
+		const looks = `SELECT $1::bigint = ANY (SELECT unnest(pg_blocking_pids(pid)) FROM pg_stat_activity)`
+		if err := s.pool.QueryRow(background, looks, pid).Scan(&waits); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
 // crash ends a store as the death of its process, and of its lease, would. The
-// lease is ended last: a renewal that the store has broken off may still be
-// carried out by the server.
+// lease is ended last: until its connections are closed, the server may still
+// carry out a renewal that the store has broken off.
 func crash(s *Store) error {
 	number := s.keeper.number()
 	if err := die(s); err != nil {
@@ -176,7 +199,9 @@ func sharedHarness(o Options) storetest.SharedHarness {
 	}
 }
 
-// die ends a store as the death of its process would. Its lease lasts.
+// die ends a store as the death of its process would. Its lease lasts. Nothing
+// that the store has sent is carried out afterwards: closing the pool waits until
+// the server has ended what was broken off.
 func die(s *Store) error {
 	s.stop()
 	s.workers.Wait()

@@ -88,7 +88,7 @@ func TestTakeOverPassesOverWhatIsBeingSettled(t *testing.T) {
 	if err != nil || tag.RowsAffected() != 3 {
 		t.Fatal(tag, err)
 	}
-	var pid int
+	var pid uint32
 	if err := settling.QueryRow(background, `SELECT pg_backend_pid()`).Scan(&pid); err != nil {
 		t.Fatal(err)
 	}
@@ -99,25 +99,11 @@ func TestTakeOverPassesOverWhatIsBeingSettled(t *testing.T) {
 			return err
 		})
 	}()
-	var ended bool
-	for waits := false; !ended && !waits; {
-		select {
-		case err = <-stepped:
-			ended = true
-		default:
-			const looks = `SELECT $1 = ANY (SELECT unnest(pg_blocking_pids(pid)) FROM pg_stat_activity)`
-			if err := living.pool.QueryRow(background, looks, pid).Scan(&waits); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	untilWaiting(t, living, pid, stepped)
 	if err := settling.Commit(background); err != nil {
 		t.Fatal(err)
 	}
-	if !ended {
-		err = <-stepped
-	}
-	if err != nil {
+	if err := <-stepped; err != nil {
 		t.Fatal(err)
 	}
 	var pending int

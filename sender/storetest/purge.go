@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/manysends/caddy-webhooks/sender"
 )
@@ -143,4 +144,77 @@ func testPurgeNumbers(f *fixture) {
 	if next := f.put(event("3", at(4)))[0]; next <= again {
 		f.t.Errorf("number %d is used again", next)
 	}
+}
+
+// testPurgeConcurrent: events are purged while others make deliveries pending
+// again that have ended; each event is gone or has its delivery.
+func testPurgeConcurrent(f *fixture) {
+	const batches, perBatch, limit = 20, 10, 5
+	ctx, store := f.t.Context(), f.store
+	put := make(chan []int64, batches)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(put)
+		for b := range batches {
+			var outcomes []sender.Outcome
+			var seqs []int64
+			for i := range perBatch {
+				p := &sender.Publication{Events: []sender.PutEvent{event(fmt.Sprint(b*perBatch+i), at(b), "a")}}
+				if err := store.PutEvents(ctx, []*sender.Publication{p}); err != nil {
+					f.t.Errorf("PutEvents: %v", err)
+					return
+				}
+				seqs = append(seqs, p.Events[0].Seq)
+				outcomes = append(outcomes, succeeded(p.Events[0].Seq, "a"))
+			}
+			if err := store.Settle(ctx, outcomes); err != nil {
+				f.t.Errorf("Settle: %v", err)
+				return
+			}
+			put <- seqs
+		}
+	})
+	var mu sync.Mutex
+	pending := map[int64]bool{}
+	for range 2 {
+		wg.Go(func() {
+			for seqs := range put {
+				overrides := all(seqs[:perBatch/2], sender.Override{Status: sender.Pending, Due: at(1)})
+				if err := store.Override(ctx, overrides); err != nil {
+					f.t.Errorf("Override: %v", err)
+					return
+				}
+				mu.Lock()
+				for _, o := range overrides {
+					if o.Applied {
+						pending[o.Seq] = true
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	purged := 0
+	wg.Go(func() {
+		for range batches {
+			n, err := store.Purge(ctx, sender.PurgeQuery{Before: always, Limit: limit})
+			if err != nil {
+				f.t.Errorf("Purge: %v", err)
+				return
+			}
+			purged += n
+		}
+	})
+	wg.Wait()
+	claimed := f.claim("a", true)
+	for _, d := range claimed {
+		if !pending[d.Seq] {
+			f.t.Errorf("the delivery of event number %d is pending, and nobody has made it so", d.Seq)
+		}
+	}
+	if len(claimed) != len(pending) {
+		f.t.Errorf("%d deliveries were made pending, %d are", len(pending), len(claimed))
+	}
+	f.wantPending(map[string]int64{"a": int64(len(pending))})
+	f.purge(always, batches*perBatch, batches*perBatch-purged-len(pending))
 }

@@ -117,6 +117,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Purge/what had to stay and may go now", testPurgeLater},
 		{"Purge/of one tenant", testPurgeTenant},
 		{"Purge/an ID is free again, a number is not", testPurgeNumbers},
+		{"Purge/beside overrides", testPurgeConcurrent},
 		{"Life/everything survives closing", testReopen},
 		{"Life/everything survives a crash", testCrash},
 		{"Life/holds end with the process", testHoldsEnd},
