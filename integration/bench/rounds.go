@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // turn measures one case once.
@@ -21,6 +23,7 @@ func (b *bench) rounds(ctx context.Context, turns []turn, r *Result, compared ..
 
 // roundsOf is rounds with another number of them.
 func (b *bench) roundsOf(ctx context.Context, n int, turns []turn, r *Result, compared ...string) error {
+	flushDisk()
 	for _, t := range turns {
 		r.of(t.name) // so that the order is that of the turns
 	}
@@ -43,6 +46,10 @@ func (b *bench) roundsOf(ctx context.Context, n int, turns []turn, r *Result, co
 	}
 	return b.finishProfiles(ctx)
 }
+
+// flushDisk has all that was written go to the disk: programs that were built and
+// stores that were filled would be flushed while others wait for their fsyncs.
+func flushDisk() { unix.Sync() }
 
 // warmUp makes bursts of a second at most that count for nothing but their
 // faults: connections are made, files grow, caches fill.

@@ -56,6 +56,7 @@ func growth(from, to int) []int {
 func (b *bench) backlogStep(ctx context.Context, r *Result, c *caddy, caddyfile string, pending int) error {
 	of := r.of(number(float64(pending)))
 	of.X = float64(pending)
+	flushDisk()
 	m := b.publishTo(c)
 	m.profiler = b.profilerOf(c, r, of.Name)
 	for range b.growthRounds() {

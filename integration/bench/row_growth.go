@@ -35,6 +35,7 @@ func (b *bench) growStep(ctx context.Context, r *Result, s step, begin func(x in
 		return err
 	}
 	defer func() { err = errors.Join(err, c.remove()) }()
+	flushDisk()
 	if err := b.warmUp(ctx, r, m); err != nil {
 		return err
 	}
