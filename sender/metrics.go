@@ -2,9 +2,7 @@ package sender
 
 import (
 	"errors"
-	"maps"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,9 +45,12 @@ type metrics struct {
 	commitSize      *prometheus.HistogramVec
 	commitOf        map[string]commitMetrics // by operation
 
-	mu         sync.Mutex // held to change endpoints
-	endpointOf atomic.Pointer[map[string]*endpointMetrics]
+	mu         sync.RWMutex // guards endpointOf
+	endpointOf map[string]*endpointMetrics
 }
+
+// outcomeStatuses are those that deliveries are counted by.
+var outcomeStatuses = []Status{Blocked, Succeeded, Failed, Cancelled}
 
 // endpointMetrics are the series of one endpoint.
 type endpointMetrics struct {
@@ -112,7 +113,7 @@ func newMetrics() *metrics {
 		commitSize:      histograms("store_commit_size", "How many events (put) or outcomes (settle) were stored at once.", sizeBuckets, "operation"),
 		commitOf:        make(map[string]commitMetrics),
 	}
-	m.endpointOf.Store(&map[string]*endpointMetrics{})
+	m.endpointOf = make(map[string]*endpointMetrics)
 	// What has not happened yet is 0, and not missing.
 	for _, reason := range []string{refusedInvalid, refusedConflict, refusedFull, refusedBacklog, refusedBusy, refusedClosed, refusedStore} {
 		m.refusedTotal.WithLabelValues(reason)
@@ -217,40 +218,41 @@ func (m *metrics) forget(endpoint string) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	endpoints := maps.Clone(*m.endpointOf.Load())
-	delete(endpoints, endpoint)
-	m.endpointOf.Store(&endpoints)
-	labels := prometheus.Labels{"endpoint": endpoint}
-	m.deliveriesTotal.DeletePartialMatch(labels)
-	m.attemptsTotal.DeletePartialMatch(labels)
-	m.attemptSeconds.DeletePartialMatch(labels)
-	m.deliverySeconds.DeletePartialMatch(labels)
+	delete(m.endpointOf, endpoint)
+	for _, status := range outcomeStatuses {
+		m.deliveriesTotal.DeleteLabelValues(endpoint, status.String())
+	}
+	for _, name := range attemptClasses {
+		m.attemptsTotal.DeleteLabelValues(endpoint, name)
+	}
+	m.attemptSeconds.DeleteLabelValues(endpoint)
+	m.deliverySeconds.DeleteLabelValues(endpoint)
 }
 
-// of returns the series of an endpoint. They are looked up without a lock:
-// new endpoints are rare.
+// of returns the series of an endpoint. To add or to forget one costs the same
+// however many there are.
 func (m *metrics) of(endpoint string) *endpointMetrics {
-	if e := (*m.endpointOf.Load())[endpoint]; e != nil {
+	m.mu.RLock()
+	e := m.endpointOf[endpoint]
+	m.mu.RUnlock()
+	if e != nil {
 		return e
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	before := *m.endpointOf.Load()
-	if e := before[endpoint]; e != nil {
+	if e = m.endpointOf[endpoint]; e != nil {
 		return e
 	}
-	e := &endpointMetrics{
+	e = &endpointMetrics{
 		attemptSeconds:  m.attemptSeconds.WithLabelValues(endpoint),
 		deliverySeconds: m.deliverySeconds.WithLabelValues(endpoint),
 	}
-	for _, status := range []Status{Blocked, Succeeded, Failed, Cancelled} {
+	for _, status := range outcomeStatuses {
 		e.deliveries[status] = m.deliveriesTotal.WithLabelValues(endpoint, status.String())
 	}
 	for class, name := range attemptClasses {
 		e.attempts[class] = m.attemptsTotal.WithLabelValues(endpoint, name)
 	}
-	endpoints := maps.Clone(before)
-	endpoints[endpoint] = e
-	m.endpointOf.Store(&endpoints)
+	m.endpointOf[endpoint] = e
 	return e
 }

@@ -293,3 +293,26 @@ func BenchmarkMetrics(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkMetricsOfNewEndpoints counts for endpoints that were not counted
+// before, and forgets them.
+func BenchmarkMetricsOfNewEndpoints(b *testing.B) {
+	for _, n := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			names := make([]string, n)
+			for i := range names {
+				names[i] = fmt.Sprintf("endpoint-%d", i)
+			}
+			for b.Loop() {
+				m := newMetrics()
+				for _, name := range names {
+					m.finished(name, Succeeded, time.Second)
+				}
+				for _, name := range names {
+					m.forget(name)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/endpoint")
+		})
+	}
+}
