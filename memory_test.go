@@ -20,6 +20,7 @@ var bounded = map[string]string{
 	"sender: guard.hosts":                         "configuration",
 	"sender: lane.underway":                       "concurrency of the endpoint",
 	"sender: metrics.commitOf":                    "the kinds of operations",
+	"sender: metrics.endpointOf":                  "M7",
 	"sender: Overview.Endpoints":                  "the states of endpoints",
 	"sender: replays.byID":                        "M8",
 	"sender: Sender.managed":                      "M7",
