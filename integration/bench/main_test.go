@@ -39,14 +39,7 @@ func TestCommand(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d:\n%s", status, &out)
 	}
-	text, err := os.ReadFile(result)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var report Report
-	if err := json.Unmarshal(text, &report); err != nil {
-		t.Fatal(err)
-	}
+	report := reportIn(t, result)
 	var rows []string
 	for _, r := range report.Results {
 		rows = append(rows, r.Row)
@@ -85,6 +78,19 @@ func TestCommand(t *testing.T) {
 	if status := command(t.Context(), []string{"-read", result, "-markdown"}, nil, &again); status != 0 || !strings.Contains(again.String(), "## Latency") {
 		t.Errorf("status %d, shown again:\n%s", status, &again)
 	}
+}
+
+// reportIn is the report that the command has kept in a file.
+func reportIn(t *testing.T, path string) (report Report) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &report); err != nil {
+		t.Fatal(err)
+	}
+	return report
 }
 
 func TestFaultsFailTheCommand(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -50,14 +49,7 @@ func TestProfiles(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d:\n%s", status, &out)
 	}
-	text, err := os.ReadFile(result)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var report Report
-	if err := json.Unmarshal(text, &report); err != nil {
-		t.Fatal(err)
-	}
+	report := reportIn(t, result)
 	for _, r := range report.Results {
 		for _, c := range r.Cases {
 			if c.Name == caseBare { // which is no Caddy
