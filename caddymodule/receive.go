@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/manysends/caddy-webhooks/internal/unread"
 	"github.com/manysends/caddy-webhooks/receiver"
 )
 
@@ -148,6 +149,7 @@ func (h *Receive) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	rc := h.receiverFor(r.Context())
 	if rc == nil {
 		w.Header().Set("Retry-After", "1")
+		unread.Discard(w, r, 0, false)
 		return caddyhttp.Error(http.StatusServiceUnavailable, errReceiversNotRunning)
 	}
 	err := rc.Handle(w, r, next.ServeHTTP)

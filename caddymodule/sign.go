@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/manysends/caddy-webhooks/internal/unread"
 	"github.com/manysends/caddy-webhooks/signer"
 )
 
@@ -85,6 +87,8 @@ func (*Sign) Validate() error { return nil }
 func (h *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	h.readSecretsAgain()
 	if err := h.signer.Sign(r); err != nil {
+		// One of announced length is found to be too large before it is read.
+		unread.Discard(w, r, cmp.Or(h.MaxSize, signer.DefaultMaxSize), r.ContentLength < 0)
 		return caddyhttp.Error(statusOf(err), fmt.Errorf("webhook_sign: %w", err))
 	}
 	return next.ServeHTTP(w, r)

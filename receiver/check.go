@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/manysends/caddy-webhooks/internal/unread"
 )
 
 // checkOutside checks what can be told without the body. It tells whether the
@@ -61,6 +63,7 @@ func (rc *Receiver) took(f *found) {
 // checkInside reads the body into buffer and checks all that depends on it.
 func (rc *Receiver) checkInside(w http.ResponseWriter, r *http.Request, buffer *bodyBuffer, seen *Observation) (f found, refusal *Refusal) {
 	if refusal := buffer.read(r.Body, rc.maxSize); refusal != nil {
+		unread.Discard(w, r, rc.maxSize, true)
 		return f, refusal
 	}
 	f.began = rc.now()

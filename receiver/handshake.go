@@ -64,7 +64,7 @@ func (rc *Receiver) handleOther(w http.ResponseWriter, r *http.Request, seen *Ob
 		return rc.greet(w, r, seen, answer)
 	}
 	if refusal := wrongMethod(); !rc.overlook(r, seen, refusal) {
-		return rc.refuse(w, r, seen, refusal)
+		return rc.refuseUnread(w, r, seen, refusal)
 	}
 	rc.tell(r, seen)
 	return next(w, r)

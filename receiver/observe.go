@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/manysends/caddy-webhooks/internal/unread"
 )
 
 // Observation is what was found out about a request when it was decided.
@@ -128,6 +130,17 @@ func (rc *Receiver) refuse(w http.ResponseWriter, r *http.Request, seen *Observa
 	rc.log(r, seen, refusal)
 	rc.tell(r, seen)
 	return refusal
+}
+
+// refuseUnread refuses a request whose body nobody has read, and takes that away:
+// the client must get to see the refusal.
+func (rc *Receiver) refuseUnread(w http.ResponseWriter, r *http.Request, seen *Observation, refusal *Refusal) error {
+	var size int64
+	if refusal.Reason == ReasonTooLarge {
+		size = rc.maxSize
+	}
+	unread.Discard(w, r, size, false)
+	return rc.refuse(w, r, seen, refusal)
 }
 
 // overlook tells whether a request is let through in spite of a refusal, and

@@ -220,7 +220,7 @@ func (rc *Receiver) Middleware(next http.Handler) http.Handler {
 func (rc *Receiver) Handle(w http.ResponseWriter, r *http.Request, next func(http.ResponseWriter, *http.Request) error) error {
 	seen := Observation{Provider: rc.provider.Name, SecretIndex: -1, Enforced: true}
 	if !rc.state.enter() {
-		return rc.refuse(w, r, &seen, &Refusal{Status: http.StatusServiceUnavailable, Reason: ReasonClosed, RetryAfter: time.Second, Err: ErrClosed})
+		return rc.refuseUnread(w, r, &seen, &Refusal{Status: http.StatusServiceUnavailable, Reason: ReasonClosed, RetryAfter: time.Second, Err: ErrClosed})
 	}
 	defer rc.state.leave()
 
@@ -229,7 +229,7 @@ func (rc *Receiver) Handle(w http.ResponseWriter, r *http.Request, next func(htt
 	}
 	known, refusal := rc.checkOutside(w, r, &seen)
 	if refusal != nil {
-		return rc.refuse(w, r, &seen, refusal)
+		return rc.refuseUnread(w, r, &seen, refusal)
 	}
 	if r.Method != http.MethodPost {
 		return rc.handleOther(w, r, &seen, next)

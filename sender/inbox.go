@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/manysends/caddy-webhooks/internal/unread"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -68,6 +69,7 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s, err := i.Sender(r.Context())
 	if err != nil {
 		w.Header().Set("Retry-After", "1")
+		unread.Discard(w, r, 0, false)
 		writeProblem(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
@@ -77,6 +79,7 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			// Who has sent it will not tell anybody.
 			s.log.Warn("an inbound request was refused", "path", r.URL.Path, "status", status, "error", err)
 		}
+		unread.Discard(w, r, 0, false)
 		writeProblem(w, status, err.Error())
 		return
 	}
@@ -91,7 +94,7 @@ func (i *Inbox) publish(s *Sender, w http.ResponseWriter, r *http.Request) (rece
 		w.Header().Set("Allow", http.MethodPost)
 		return receipt, http.StatusMethodNotAllowed, fmt.Errorf("the method %s is not allowed: send webhooks with POST", r.Method)
 	}
-	if err := s.busy(r.Body, i.MaxSize); err != nil {
+	if err := s.busy(w, r, i.MaxSize); err != nil {
 		status, err = s.refused(w, err)
 		return receipt, status, err
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/manysends/caddy-webhooks/internal/unread"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -52,6 +53,7 @@ var crossOrigin = http.NewCrossOriginProtection()
 func (i *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	receipts, batch, status, err := i.publish(w, r)
 	if err != nil {
+		unread.Discard(w, r, 0, false)
 		writeProblem(w, status, err.Error())
 		return
 	}
@@ -117,7 +119,7 @@ func (i *Intake) publish(w http.ResponseWriter, r *http.Request) (receipts []Rec
 	}
 	s, unavailable := i.Sender(r.Context())
 	if unavailable == nil {
-		if err := s.busy(r.Body, i.MaxSize); err != nil {
+		if err := s.busy(w, r, i.MaxSize); err != nil {
 			status, err = s.refused(w, err)
 			return nil, false, status, err
 		}
@@ -269,7 +271,7 @@ func checkContentType(s string) error {
 func readBody(w http.ResponseWriter, r *http.Request, limit int64, body []byte) ([]byte, int, error) {
 	limit = orDefault(limit, DefaultMaxSize)
 	if r.ContentLength > limit {
-		drain(r.Body, limit)
+		unread.Discard(w, r, limit, false)
 		return nil, http.StatusRequestEntityTooLarge, errTooLarge(limit)
 	}
 	// The declared length is only believed as far as it is cheap.
@@ -284,7 +286,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, body []byte) 
 		if err != nil {
 			var over *http.MaxBytesError
 			if errors.As(err, &over) {
-				drain(r.Body, limit)
+				unread.Discard(w, r, limit, true)
 				return nil, http.StatusRequestEntityTooLarge, errTooLarge(limit)
 			}
 			return nil, http.StatusBadRequest, errors.New("the body broke off: send it again, whole")
@@ -311,19 +313,13 @@ func errTooLarge(limit int64) error {
 
 // busy says that no event would be taken now, if that is so, before memory is
 // spent on one. It takes the body away.
-func (s *Sender) busy(body io.Reader, limit int64) error {
+func (s *Sender) busy(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if !s.puts.full() {
 		return nil
 	}
 	s.metrics.refused(refusedBusy)
-	drain(body, orDefault(limit, DefaultMaxSize))
+	unread.Discard(w, r, orDefault(limit, DefaultMaxSize), false)
 	return errBusy
-}
-
-// drain reads on for as much again as is allowed. A connection that is closed
-// with more to read is reset, and the client never sees why it was refused.
-func drain(body io.Reader, limit int64) {
-	_, _ = io.CopyN(io.Discard, body, limit)
 }
 
 // idempotentID makes the event ID that stands for an idempotency key, so that

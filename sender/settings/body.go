@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/manysends/caddy-webhooks/internal/jsonkind"
+	"github.com/manysends/caddy-webhooks/internal/unread"
 )
 
 // maxBody is how large a body may be, in bytes.
@@ -119,6 +120,7 @@ func (c *call) body() ([]byte, error) {
 		return nil, malformed("the body broke off: send it again, whole")
 	}
 	if len(body) > maxBody {
+		unread.Discard(c.w, c.r, maxBody, true)
 		return nil, &refusal{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than 64 KiB: send less"}
 	}
 	return body, nil

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/manysends/caddy-webhooks/internal/unread"
 )
 
 // pageRoutes are the pages and what their forms are posted to. Without
@@ -186,6 +188,7 @@ type failure struct {
 
 // writeRefusal answers with a refusal, as a page to whoever wants one.
 func (h *Handler) writeRefusal(c *call, e *refusal) {
+	unread.Discard(c.w, c.r, 0, false)
 	if h.NoPages || !wantsPage(c.r) {
 		writeProblem(c.w, e)
 		return

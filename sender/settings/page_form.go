@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/manysends/caddy-webhooks/internal/unread"
 )
 
 // maxForm is how large a posted form may be, in bytes. A request that is pasted
@@ -27,6 +29,7 @@ func (c *call) form() (url.Values, error) {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
+		unread.Discard(c.w, c.r, maxForm, true)
 		return nil, &refusal{status: http.StatusRequestEntityTooLarge, detail: "the form is larger than 2 MiB: enter less"}
 	case err != nil:
 		return nil, malformed("the form broke off: send it again")

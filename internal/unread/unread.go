@@ -1,0 +1,36 @@
+// Package unread takes away what is left of the body of a request that is
+// answered before all of it was read. A connection that a server closes with
+// something left to read is reset, and then the client, which may not look for an
+// answer before it has sent everything, never sees why it was refused.
+// net/http does this itself only for connections that it means to keep.
+package unread
+
+import (
+	"io"
+	"net/http"
+	"strings"
+)
+
+// least is what is read in any case, in bytes: net/http does as much.
+const least = 256 << 10
+
+// Discard reads on to the end of a request's body, but no more than size bytes, or
+// 256 KiB if that is more. Nothing of the answer may have been written yet.
+//
+// A client that waits to be asked for its body (RFC 9110, section 10.1.1) is not
+// asked for it, unless begun says that it has been, by reading from the body: the
+// connection is closed instead, or some servers would wait for the body before
+// they answer.
+//
+// It does nothing for HTTP/2 and later, which can do without.
+func Discard(w http.ResponseWriter, r *http.Request, size int64, begun bool) {
+	if r.Body == nil || r.Body == http.NoBody || r.ProtoMajor > 1 {
+		return
+	}
+	if !begun && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		w.Header().Set("Connection", "close")
+		return
+	}
+	// One byte more, to see the end: that of chunks is sent as well.
+	_, _ = io.CopyN(io.Discard, r.Body, max(size, least)+1)
+}

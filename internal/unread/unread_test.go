@@ -1,0 +1,106 @@
+package unread
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTheAnswerIsSeen guards that a client which sends all of a body before it
+// reads is told why it was refused, and does not find the connection reset.
+func TestTheAnswerIsSeen(t *testing.T) {
+	const most = 1 << 20
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := r.URL.Path == "/begun"
+		if begun {
+			if _, err := io.CopyN(io.Discard, r.Body, 10); err != nil {
+				t.Error(err)
+			}
+		}
+		Discard(w, r, most, begun)
+		http.Error(w, "no", http.StatusRequestEntityTooLarge)
+	}))
+	defer server.Close()
+	address := server.Listener.Addr().String()
+	body := strings.Repeat("x", most)
+	chunked := fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+	for name, request := range map[string]string{
+		"that closes":                "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1048576\r\n\r\n" + body,
+		"that has begun":             "POST /begun HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1048576\r\n\r\n" + body,
+		"in chunks":                  "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + chunked,
+		"of HTTP/1.0":                "POST / HTTP/1.0\r\nContent-Length: 1048576\r\n\r\n" + body,
+		"that was asked for it":      "POST /begun HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: 100-continue\r\n" + chunked,
+		"without a body":             "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+		"that waits to be asked":     "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1048576\r\n\r\n",
+		"that waits and then closes": "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 1048576\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				conn, err := net.Dial("tcp", address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.WriteString(conn, request); err != nil {
+					t.Fatal(err)
+				}
+				in := bufio.NewReader(conn)
+				resp, err := http.ReadResponse(in, nil)
+				if err == nil && resp.StatusCode == http.StatusContinue && strings.Contains(request, "/begun") {
+					resp, err = http.ReadResponse(in, nil)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if resp.StatusCode != http.StatusRequestEntityTooLarge {
+					t.Fatalf("answered %s", resp.Status)
+				}
+			}
+		})
+	}
+}
+
+// TestAtMost: a body without end is not read to its end, and one that is not
+// there, or of HTTP/2, not at all.
+func TestAtMost(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		major int
+		size  int64
+		want  int64
+	}{
+		{"a small one", 1, 100, 256<<10 + 1},
+		{"a large one", 1, 1 << 20, 1<<20 + 1},
+		{"HTTP/2", 2, 1 << 20, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			endless := &counted{}
+			r := &http.Request{ProtoMajor: tt.major, Body: endless}
+			Discard(httptest.NewRecorder(), r, tt.size, false)
+			if endless.read != tt.want {
+				t.Errorf("%d bytes were read, want %d", endless.read, tt.want)
+			}
+		})
+	}
+	Discard(httptest.NewRecorder(), &http.Request{ProtoMajor: 1}, 100, false)
+	Discard(httptest.NewRecorder(), &http.Request{ProtoMajor: 1, Body: http.NoBody}, 100, false)
+}
+
+// counted is a body without end that counts what is read of it.
+type counted struct{ read int64 }
+
+func (c *counted) Read(p []byte) (int, error) {
+	c.read += int64(len(p))
+	return len(p), nil
+}
+
+func (*counted) Close() error { return nil }
