@@ -224,7 +224,9 @@ func TestReplayRate(t *testing.T) {
 	p, mend := failing(t)
 	r, ids := failedRig(t, p, 9)
 	mend()
-	id := r.startReplay(sender.ReplayRequest{Rate: &webhook.Rate{Events: 2}}).ID
+	// Two at a time, and then a wait that nothing else has.
+	const wait = 800 * time.Millisecond
+	id := r.startReplay(sender.ReplayRequest{Rate: &webhook.Rate{Events: 5, Per: webhook.Duration(2 * time.Second)}}).ID
 	progress := func() sender.Replay {
 		t.Helper()
 		replay, err := r.Sender.Replay(t.Context(), "", id)
@@ -234,11 +236,11 @@ func TestReplayRate(t *testing.T) {
 		return replay
 	}
 	until(t, "two are handed over", func() bool { return progress().Replayed == 2 })
-	r.clock.alarm(t, r.clock.Now().Add(time.Second))
+	r.clock.alarm(t, r.clock.Now().Add(wait))
 	if got := progress(); got.Replayed != 2 || got.Total != 9 {
-		t.Errorf("before the second is over: %+v", got)
+		t.Errorf("before the wait is over: %+v", got)
 	}
-	r.clock.advance(time.Second)
+	r.clock.advance(wait)
 	until(t, "four are handed over", func() bool { return progress().Replayed == 4 })
 	r.delivered("a", ids[:4]...)
 	r.restart()

@@ -167,7 +167,10 @@ func TestReplayMissingRate(t *testing.T) {
 	p := newPeer(t, nil)
 	endpoint := r.create(p)
 	r.clock.advance(time.Hour)
-	id := r.startReplay(sender.ReplayRequest{EndpointIDs: []string{endpoint}, Missing: true, Rate: &webhook.Rate{Events: 2}}).ID
+	// Two at a time, and then a wait that nothing else has.
+	const wait = 800 * time.Millisecond
+	rate := webhook.Rate{Events: 5, Per: webhook.Duration(2 * time.Second)}
+	id := r.startReplay(sender.ReplayRequest{EndpointIDs: []string{endpoint}, Missing: true, Rate: &rate}).ID
 	progress := func() sender.Replay {
 		t.Helper()
 		replay, err := r.Sender.Replay(t.Context(), "", id)
@@ -177,11 +180,11 @@ func TestReplayMissingRate(t *testing.T) {
 		return replay
 	}
 	until(t, "two are made", func() bool { return progress().Replayed == 2 })
-	r.clock.alarm(t, r.clock.Now().Add(time.Second))
+	r.clock.alarm(t, r.clock.Now().Add(wait))
 	if got := progress(); got.Replayed != 2 || got.Total != 9 {
-		t.Errorf("before the second is over: %+v", got)
+		t.Errorf("before the wait is over: %+v", got)
 	}
-	r.clock.advance(time.Second)
+	r.clock.advance(wait)
 	until(t, "four are made", func() bool { return progress().Replayed == 4 })
 	r.delivered(endpoint, ids[:4]...)
 	r.restart()
