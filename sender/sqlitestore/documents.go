@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"zombiezen.com/go/sqlite"
@@ -48,13 +49,15 @@ func (s *Store) Documents(ctx context.Context, kind string) (documents []sender.
 // second replaces the first.
 func (s *Store) PutDocuments(ctx context.Context, documents []*sender.Document) error {
 	versions := make([]int64, len(documents))
-	err := s.write(ctx, "storing documents", func(w *writer) (err error) {
-		for i, d := range documents {
-			if versions[i], err = w.putDocument(d); err != nil {
-				return err
+	err := s.write(ctx, "storing documents", func(w *writer) error {
+		return w.withoutTraces(func() (err error) {
+			for i, d := range documents {
+				if versions[i], err = w.putDocument(d); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	if err != nil {
 		return err
@@ -88,8 +91,20 @@ func (w *writer) putDocument(d *sender.Document) (int64, error) {
 // DeleteDocument implements [sender.Store].
 func (s *Store) DeleteDocument(ctx context.Context, kind, id string) error {
 	return s.write(ctx, "deleting a document", func(w *writer) error {
-		w.documents.remove.BindText(1, kind)
-		w.documents.remove.BindText(2, id)
-		return run(w.documents.remove)
+		return w.withoutTraces(func() error {
+			w.documents.remove.BindText(1, kind)
+			w.documents.remove.BindText(2, id)
+			return run(w.documents.remove)
+		})
 	})
+}
+
+// withoutTraces runs do so that the pages which it frees are zeroed: what a
+// document was before it was sealed, or deleted, must not stay in the file.
+func (w *writer) withoutTraces(do func() error) error {
+	if err := pragmas(w.conn, "secure_delete=ON"); err != nil {
+		return err
+	}
+	err := do()
+	return errors.Join(err, pragmas(w.conn, sparingDelete))
 }

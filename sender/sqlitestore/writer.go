@@ -45,6 +45,10 @@ type writer struct {
 // lastSeq is the greatest number that an event ever had.
 const lastSeq = `SELECT max((SELECT value FROM marks WHERE name = 'last_seq'), (SELECT coalesce(max(seq), 0) FROM events))`
 
+// sparingDelete has what is deleted zeroed where the page is written anyway, and
+// not in pages that become free, which would make purging events dear.
+const sparingDelete = "secure_delete=FAST"
+
 // openWriter opens the file, makes or migrates its schema, checks it, and
 // reads what is kept in memory.
 func openWriter(path string) (_ *writer, err error) {
@@ -61,10 +65,8 @@ func openWriter(path string) (_ *writer, err error) {
 		return nil, err
 	}
 	// journal_size_limit: a log that one long reading has made large is cut
-	// back afterwards. secure_delete: a document that is stored again, sealed,
-	// leaves nothing of what it was; FAST does not do so for whole pages, which
-	// would make purging events dear.
-	if err := pragmas(conn, "wal_autocheckpoint=1000", "cache_size=-16384", "journal_size_limit=67108864", "secure_delete=FAST"); err != nil {
+	// back afterwards.
+	if err := pragmas(conn, "wal_autocheckpoint=1000", "cache_size=-16384", "journal_size_limit=67108864", sparingDelete); err != nil {
 		return nil, err
 	}
 	if err := check(conn); err != nil {
