@@ -6,7 +6,7 @@ var specialProviders = []provider{
 		Provider: Provider{
 			Name:        "adyen",
 			Title:       "Adyen",
-			Description: "Standard webhooks of Adyen: an HMAC in each notification item. It covers pspReference, originalReference, merchantAccountCode, merchantReference, amount, eventCode and success, and nothing else of the item, so take no other member for granted. The secret is the HMAC key in hex. Answer with the text \"[accepted]\".",
+			Description: "Standard webhooks of Adyen: an HMAC in the notification item, of which there must be one. It covers pspReference, originalReference, merchantAccountCode, merchantReference, amount, eventCode and success, and nothing else of the item, so take no other member for granted. The secret is the HMAC key in hex. Answer with the text \"[accepted]\".",
 			Source:      "https://docs.adyen.com/development-resources/webhooks/verify-hmac-signatures",
 			IDSigned:    true,
 		},

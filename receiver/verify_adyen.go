@@ -25,9 +25,6 @@ func newAdyenScheme(o schemeOptions) (scheme, error) {
 	return adyenScheme{keys}, nil
 }
 
-// maxAdyenItems is how many items a request may have; Adyen sends one.
-const maxAdyenItems = 100
-
 func (s adyenScheme) verify(_ context.Context, in *inbound) (proof, error) {
 	outer, err := readObject(in.body, "notificationItems")
 	if err != nil {
@@ -36,27 +33,20 @@ func (s adyenScheme) verify(_ context.Context, in *inbound) (proof, error) {
 	if !outer.has("notificationItems") {
 		return proof{}, fmt.Errorf("%w: the body has no notificationItems", webhook.ErrSignatureMissing)
 	}
+	// Adyen sends one, and no signature covers which of them are together:
+	// whoever has seen an event could put it into any number of lists that have
+	// not been seen yet.
 	var items []jsontext.Value
-	if err := json.Unmarshal(outer["notificationItems"], &items); err != nil || len(items) == 0 || len(items) > maxAdyenItems {
-		return proof{}, fmt.Errorf("%w: notificationItems must be an array of 1 to %d items", webhook.ErrSignatureMissing, maxAdyenItems)
+	if err := json.Unmarshal(outer["notificationItems"], &items); err != nil || len(items) == 0 {
+		return proof{}, fmt.Errorf("%w: notificationItems must be an array of one item", webhook.ErrSignatureMissing)
 	}
-	var proven proof
-	var ids []string
-	for i, item := range items {
-		found, err := s.verifyItem(item)
-		if err != nil {
-			return proof{}, err
-		}
-		if i == 0 {
-			proven = found
-		}
-		ids = append(ids, found.id)
+	if len(items) > 1 {
+		return proof{}, fmt.Errorf("%w: notificationItems has %d items, and nothing signs that they belong together: Adyen sends one", webhook.ErrSignatureMismatch, len(items))
 	}
-	proven.id = strings.Join(ids, ",")
-	return proven, nil
+	return s.verifyItem(items[0])
 }
 
-// verifyItem checks one element of notificationItems.
+// verifyItem checks an element of notificationItems.
 func (s adyenScheme) verifyItem(item []byte) (proof, error) {
 	outer, err := readObject(item, "NotificationRequestItem")
 	if err != nil {

@@ -1,6 +1,10 @@
 package receiver
 
 import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,13 +41,14 @@ func TestAdyen(t *testing.T) {
 	}{
 		{"one item", adyenBody(adyenItem), "pspReference:EVENT:true", nil},
 		{"colons in the reference", adyenBody(colons), "pspReference:AUTHORISATION:true", nil},
-		{"two items", adyenBody(adyenItem, colons), "pspReference:EVENT:true,pspReference:AUTHORISATION:true", nil},
 		{"a member that is not signed", change("VISA", "MC"), "pspReference:EVENT:true", nil},
 
 		{"no items", adyenBody(), "", webhook.ErrSignatureMissing},
 		{"no list of items", `{}`, "", webhook.ErrSignatureMissing},
 		{"no signature", change(`"hmacSignature"`, `"other"`), "", webhook.ErrSignatureMissing},
-		{"one of two is not signed", adyenBody(adyenItem, strings.Replace(adyenItem, "1000", "1001", 1)), "", webhook.ErrSignatureMismatch},
+		// Each is authentic, and their list is new to the receiver each time.
+		{"two items", adyenBody(adyenItem, colons), "", webhook.ErrSignatureMismatch},
+		{"an item twice", adyenBody(adyenItem, adyenItem), "", webhook.ErrSignatureMismatch},
 		{"another amount", change("1000", "1001"), "", webhook.ErrSignatureMismatch},
 		{"amount written in another way", change("1000", "1e3"), "", webhook.ErrSignatureMismatch},
 		{"another success", change(`"success":"true"`, `"success":"false"`), "", webhook.ErrSignatureMismatch},
@@ -67,6 +72,22 @@ func TestAdyen(t *testing.T) {
 	}
 	if _, err := newAdyenScheme(schemeOptions{secrets: []string{"not hex"}}); err == nil {
 		t.Error("a key that is not hex was accepted")
+	}
+}
+
+// TestAdyenEventInOtherLists guards that an event which was processed is not
+// processed again because somebody has put it into a list with others, or with
+// itself.
+func TestAdyenEventInOtherLists(t *testing.T) {
+	b := newBench(t, Config{Provider: "adyen", Secrets: []string{adyenKey}})
+	for n := range 4 {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(adyenBody(slices.Repeat([]string{adyenItem}, n+1)...)))
+		if w, err := b.send(r); n == 0 && err != nil || n > 0 && !errors.Is(err, webhook.ErrSignatureMismatch) {
+			t.Errorf("%d times in the list: error %v, status %d", n+1, err, w.Code)
+		}
+	}
+	if b.calls != 1 {
+		t.Errorf("the event was processed %d times", b.calls)
 	}
 }
 
