@@ -53,10 +53,11 @@ type keyCache[T any] struct {
 	limiter *rate.Limiter
 }
 
-// kept is the outcome of a fetch. All but done is set before done is closed, and
-// not changed any more.
+// kept is the outcome of a fetch. All but done and proven is set before done is
+// closed, and not changed any more.
 type kept[T any] struct {
 	done    chan struct{}
+	proven  bool // a request was signed with it; guarded by the cache's lock
 	value   T
 	err     error
 	fetched time.Time // when value was; the zero time where there is none
@@ -120,34 +121,38 @@ func (c *keyCache[T]) find(name string, now time.Time, maxAge time.Duration) (k 
 			return before, nil, nil
 		}
 	}
-	if !c.limiter.AllowN(now, 1) || before == nil && !c.makeRoom(now) {
+	if !c.limiter.AllowN(now, 1) || before == nil && !c.makeRoom() {
 		if before.isUsable(now) {
 			return before, nil, nil
 		}
 		return nil, nil, fmt.Errorf("%w: too many are being asked for", ErrKeysUnavailable)
 	}
-	k = &kept[T]{done: make(chan struct{})}
+	k = &kept[T]{done: make(chan struct{}), proven: before != nil && before.proven}
 	c.kept[name] = k
 	return k, &filling[T]{into: k, before: before}, nil
 }
 
+// prove notes that a request was signed with what is published under a name. A
+// stranger can name any number of keys that are there, but sign with none.
+func (c *keyCache[T]) prove(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k := c.kept[name]; k != nil {
+		k.proven = true
+	}
+}
+
 // makeRoom sees to it that there is room for one more. What could not be had
-// goes first, so that asking for what is not there does not push out keys.
-func (c *keyCache[T]) makeRoom(now time.Time) bool {
+// goes first, and what requests were signed with last, so that asking for others
+// does not push out keys that are in use.
+func (c *keyCache[T]) makeRoom() bool {
 	if len(c.kept) < maxKept {
 		return true
 	}
-	victim, worst := "", time.Time{}
+	victim := ""
 	for name, k := range c.kept {
-		if !k.isDone() {
-			continue
-		}
-		if k.err != nil || !now.Before(k.until) {
+		if k.isDone() && (victim == "" || k.goesBefore(c.kept[victim])) {
 			victim = name
-			break
-		}
-		if victim == "" || k.until.Before(worst) {
-			victim, worst = name, k.until
 		}
 	}
 	if victim == "" {
@@ -155,6 +160,25 @@ func (c *keyCache[T]) makeRoom(now time.Time) bool {
 	}
 	delete(c.kept, victim)
 	return true
+}
+
+// goesBefore tells whether k is less of a loss than another that is done.
+func (k *kept[T]) goesBefore(other *kept[T]) bool {
+	if a, b := k.worth(), other.worth(); a != b {
+		return a < b
+	}
+	return k.until.Before(other.until)
+}
+
+// worth is more for what is in use, and least for what could not be had.
+func (k *kept[T]) worth() int {
+	switch {
+	case k.err != nil:
+		return 0
+	case !k.proven:
+		return 1
+	}
+	return 2
 }
 
 // fill fetches. It goes on when the request ends that has caused it, because

@@ -82,6 +82,7 @@ func (s *paypalScheme) verify(ctx context.Context, in *inbound) (proof, error) {
 	if rsa.VerifyPKCS1v15(c.key, crypto.SHA256, sum[:], signature) != nil {
 		return proof{}, fmt.Errorf("%w: it was not made with the certificate over the transmission, parameters.webhook_id and the body", webhook.ErrSignatureMismatch)
 	}
+	s.chains.prove(certificate)
 	proven := proof{content: [2][]byte{[]byte(id)}}
 	if o, broken := readObject(in.body, "id", "event_type"); broken == nil {
 		proven.id, _ = o.text("id")

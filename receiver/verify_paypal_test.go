@@ -94,3 +94,37 @@ func TestPayPal(t *testing.T) {
 		})
 	}
 }
+
+// TestPayPalCertificateInUse guards that strangers who name many addresses of
+// certificates, all of which are there, do not push out the one that PayPal signs
+// with: fetching it again would have to wait behind theirs.
+func TestPayPalCertificateInUse(t *testing.T) {
+	const page = "https://api.paypal.com/cert"
+	key := rsaKeys()[0]
+	root, text := certificate(t, "messageverificationcerts.paypal.com", key, nil, nil, verifyNow.Add(-time.Hour), verifyNow.Add(time.Hour))
+	h := newKeyHost(t)
+	h.publish("api.paypal.com/cert", text)
+	s := mustScheme(t, "paypal", schemeOptions{client: h.client, parameters: map[string]string{"webhook_id": "W"}})
+	s.(*paypalScheme).roots = x509.NewCertPool()
+	s.(*paypalScheme).roots.AddCert(root)
+
+	sum := sha256.Sum256(fmt.Appendf(nil, "T|2027-01-15T08:00:00Z|W|%d", crc32.ChecksumIEEE([]byte("{}"))))
+	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := func(id, certificate string) *inbound {
+		return inboundTo("https://hooks.example.com/paypal", "{}", headerPayPalID, id, headerPayPalTime, "2027-01-15T08:00:00Z",
+			headerPayPalCertURL, certificate, headerPayPalAlgorithm, "SHA256withRSA", headerPayPalSignature, base64.StdEncoding.EncodeToString(signature))
+	}
+	checkVerdict(t, s, request("T", page), nil)
+	for i := range 2 * maxKept {
+		forged := request("forged", fmt.Sprint(page, "?", i))
+		forged.now = verifyNow.Add(time.Duration(i) * fetchEvery)
+		checkVerdict(t, s, forged, webhook.ErrSignatureMismatch)
+	}
+	h.answer("api.paypal.com/cert", http.StatusServiceUnavailable)
+	last := request("T", page)
+	last.now = verifyNow.Add(2 * maxKept * fetchEvery)
+	checkVerdict(t, s, last, nil)
+}

@@ -107,6 +107,7 @@ func (s *snsScheme) verify(ctx context.Context, in *inbound) (proof, error) {
 	if rsa.VerifyPKCS1v15(c.key, m.hash, m.digest, m.signature) != nil {
 		return proof{}, fmt.Errorf("%w: it was not made with the certificate over the members of the message", webhook.ErrSignatureMismatch)
 	}
+	s.chains.prove(m.certificate)
 	proven := proof{id: m.id, eventType: m.kind}
 	at, err := time.Parse(time.RFC3339, m.timestamp)
 	if err != nil {
