@@ -49,13 +49,13 @@ func newSecretFiles(secrets []string) *secretFiles {
 }
 
 // changed looks at the files and tells whether they may have other content than
-// before, or cannot be looked at. A change that comes right after another can
+// before, or cannot be looked into. A change that comes right after another can
 // leave time and size alike, so a file that has just changed counts until it is
 // a little older.
 func (s *secretFiles) changed() (changed bool, err error) {
 	for i := range s.files {
 		f := &s.files[i]
-		info, e := os.Stat(f.path)
+		info, e := look(f.path)
 		if e != nil {
 			err, f.info = e, nil
 			continue
@@ -68,6 +68,27 @@ func (s *secretFiles) changed() (changed bool, err error) {
 		}
 	}
 	return changed, err
+}
+
+// look tells of a file that can be read. Of one that may be seen but not read, Caddy
+// would log an error of its own each time.
+func look(path string) (os.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return info, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return info, f.Close()
+}
+
+// forget makes the files count as changed when they are looked at again.
+func (s *secretFiles) forget() {
+	for i := range s.files {
+		s.files[i].info = nil
+	}
 }
 
 // readAgain puts the secrets into force that the files hold now, if they have
@@ -99,6 +120,7 @@ func (s *secretFiles) readAgain(written, inForce []string, use func([]string) er
 			return secrets
 		}
 	}
+	s.forget() // what is made good, such as who may read a file, need not change it
 	if failure := err.Error(); failure != s.failure {
 		s.failure = failure
 		log.Error("the secrets cannot be read again: those before stay in force", whose, slog.String("error", failure))
