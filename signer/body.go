@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 )
 
@@ -25,6 +26,7 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > 0 {
 		buffer.Grow(int(min(r.ContentLength, firstBuffer)) + bytes.MinRead)
 	}
+	limit = min(limit, math.MaxInt64-1) // one more can be counted
 	_, err := buffer.ReadFrom(io.LimitReader(r.Body, limit+1))
 	var tooBig *http.MaxBytesError
 	switch {

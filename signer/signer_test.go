@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -204,6 +205,19 @@ func TestBodies(t *testing.T) {
 	r := &http.Request{Method: http.MethodPost, Body: body, ContentLength: 2}
 	if sign(t, s, r); !body.closed || r.Header.Get("X-Hub-Signature-256") == "" {
 		t.Errorf("closed %t, headers %v", body.closed, r.Header)
+	}
+}
+
+// TestLargestMaxSize guards that a body which may be as large as a number can say
+// is read, and not taken for an empty one.
+func TestLargestMaxSize(t *testing.T) {
+	s := newSigner(t, signer.Config{Provider: "github", Secrets: []string{"secret"}, MaxSize: math.MaxInt64})
+	r := httptest.NewRequest(http.MethodPost, testURL, strings.NewReader("{}"))
+	if err := s.Sign(r); err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(r.Body); string(body) != "{}" || err != nil {
+		t.Errorf("the body that is sent on is %q, %v", body, err)
 	}
 }
 
