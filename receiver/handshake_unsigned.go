@@ -181,13 +181,26 @@ func greetNotion(g *greeted) *reply {
 	if json.Unmarshal(g.body, &in, json.RejectUnknownMembers(true)) != nil || !isToken(in.Token) {
 		return nil
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil
-	}
-	_, err = f.WriteString(in.Token + "\n")
-	if closed := f.Close(); err != nil || closed != nil {
+	if writeOnce(path, in.Token+"\n") != nil {
 		return nil
 	}
 	return &reply{}
+}
+
+// writeOnce makes a file, which must not be there yet. What could not be written
+// as a whole, as on a full disk, is taken away, so that it does not keep another
+// attempt from being made.
+func writeOnce(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		_ = os.Remove(path)
+	}
+	return err
 }
