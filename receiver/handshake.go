@@ -66,6 +66,9 @@ func (rc *Receiver) handleOther(w http.ResponseWriter, r *http.Request, seen *Ob
 	if refusal := wrongMethod(); !rc.overlook(r, seen, refusal) {
 		return rc.refuseUnread(w, r, seen, refusal)
 	}
+	if r.Body != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, rc.maxSize)
+	}
 	rc.tell(r, seen)
 	return next(w, r)
 }

@@ -89,6 +89,25 @@ func TestObserveMode(t *testing.T) {
 	}
 }
 
+// TestObserveModeBoundsOtherMethods guards that a body of unknown length is no way
+// around max_size where requests of other methods are let through.
+func TestObserveModeBoundsOtherMethods(t *testing.T) {
+	b := newBench(t, observing(func(c *Config) { c.MaxSize = 10 }))
+	for size, want := range map[int]error{10: nil, 11: new(http.MaxBytesError)} {
+		r := httptest.NewRequest(http.MethodPut, "/", io.NopCloser(strings.NewReader(strings.Repeat("x", size))))
+		err := b.Handle(httptest.NewRecorder(), r, func(_ http.ResponseWriter, r *http.Request) error {
+			got, err := io.ReadAll(r.Body)
+			if len(got) != 10 {
+				t.Errorf("the application got %d bytes", len(got))
+			}
+			return err
+		})
+		if tooLarge, _ := errors.AsType[*http.MaxBytesError](err); (tooLarge == nil) != (want == nil) {
+			t.Errorf("%d bytes: %v, want %v", size, err, want)
+		}
+	}
+}
+
 // What is not authentic may not use up the limits of the source, or the room
 // for events.
 func TestObserveModeKeepsForgeriesOut(t *testing.T) {
