@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -219,7 +220,7 @@ func (j *journal) append(batch []unwritten, offset int64) error {
 func appendUnwritten(text []byte, u *unwritten, offset int64) []byte {
 	r := record{key: u.key, ttl: time.Duration(u.ttl), paired: u.paired()}
 	if u.ttl != 0 {
-		r.expires = max(1, u.expires&^1+offset)
+		r.expires = max(1, min(u.expires&^1, math.MaxInt64-max(0, offset))+offset)
 	}
 	return r.appendTo(text)
 }

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -82,6 +83,22 @@ func TestEventsSurviveARestart(t *testing.T) {
 	second.Close()
 	if diff := cmp.Diff([]uint64{5}, known(openAt(t, path, tick.Now), 8)); diff != "" {
 		t.Errorf("known after another restart (-want +got):\n%s", diff)
+	}
+}
+
+// TestVeryLongTTL guards that an event which is to be remembered for ever, or
+// nearly so, is not forgotten by a restart, because its end would be behind the
+// last time that a file can name.
+func TestVeryLongTTL(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "seen")
+	tick := newClock()
+	s := openAt(t, path, tick.Now)
+	process(t, s, math.MaxInt64, numberedKey(0))
+	process(t, s, 250*365*24*time.Hour, numberedKey(1))
+	s.Close()
+	tick.advance(24 * time.Hour)
+	if diff := cmp.Diff([]uint64{0, 1}, known(openAt(t, path, tick.Now), 3)); diff != "" {
+		t.Errorf("known after the restart (-want +got):\n%s", diff)
 	}
 }
 
