@@ -82,7 +82,7 @@ func TestObserveMode(t *testing.T) {
 				t.Errorf("observed %+v, want %q", b.observed, c.want)
 			}
 			got := b.state.Stats()
-			if known := got.Exact == 1+c.before; known != c.known || got.Claimed != 0 {
+			if known := got.Exact+got.Settled == 1+c.before; known != c.known || got.Claimed != 0 {
 				t.Errorf("stats %+v, remembered %t, want %t", got, known, c.known)
 			}
 		})
