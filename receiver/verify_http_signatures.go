@@ -35,13 +35,16 @@ const (
 	maxMessageSignatures = 4
 )
 
+// pathComponents are those that cover the path, each by itself.
+var pathComponents = []string{"@target-uri", "@path", "@request-target"}
+
 func newMessageScheme(o schemeOptions) (scheme, error) {
 	keys, err := newMessageKeys(o)
 	if err != nil {
 		return nil, err
 	}
 	s := &messageScheme{keys: keys, keyID: o.parameters["keyid"], tag: o.parameters["tag"]}
-	s.required = [][]string{{"@method"}, {"@target-uri", "@path", "@request-target"}, {componentDigest}}
+	s.required = [][]string{{"@method"}, pathComponents, {componentDigest}}
 	if list := o.parameters["components"]; list != "" {
 		s.required = nil
 		for _, name := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
@@ -145,11 +148,24 @@ func (s *messageScheme) verifyOne(in *inbound, input httpsfv.InnerList, signatur
 			return proof{}, err
 		}
 	}
-	proven := proof{secret: i, id: parameters.nonce, content: [2][]byte{in.body}}
+	proven := proof{secret: i, id: parameters.nonce, content: [2][]byte{s.signedPath(in), in.body}}
 	if len(in.body) == 0 {
 		proven.content = [2][]byte{base}
 	}
 	return parameters.checkTimes(in, proven)
+}
+
+// signedPath is the path, where every signature that is accepted covers it: the
+// same body at another path is another event. What only some of them cover does
+// not count, or the same request would be another event by another of its
+// signatures.
+func (s *messageScheme) signedPath(in *inbound) []byte {
+	for _, group := range s.required {
+		if !slices.ContainsFunc(group, func(name string) bool { return !slices.Contains(pathComponents, name) }) {
+			return []byte(splitAddress(signedAddress(in)).path)
+		}
+	}
+	return nil
 }
 
 // checkCovered tells whether all is covered that must be. Errors wrap

@@ -5,8 +5,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -184,7 +186,7 @@ func TestHTTPSignatures(t *testing.T) {
 		t.Run(algorithm, func(t *testing.T) {
 			s := mustScheme(t, "http_signatures", schemeOptions{secrets: []string{keys[algorithm]}, parameters: map[string]string{"algorithm": algorithm, "keyid": "key-1"}})
 			got := checkVerdict(t, s, request(input(algorithm), signature), nil)
-			if got.id != "nonce-1" || !got.timestamp.Equal(verifyNow) || string(got.content[0]) != body {
+			if got.id != "nonce-1" || !got.timestamp.Equal(verifyNow) || string(got.content[0])+string(got.content[1]) != "/in"+body {
 				t.Errorf("got %+v", got)
 			}
 		})
@@ -307,6 +309,37 @@ func TestHTTPSignatureKeys(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "MC4CAQ") {
 			t.Errorf("%s: the error tells the key", tt.name)
+		}
+	}
+}
+
+// TestHTTPSignaturesTellPathsApart guards that without a nonce the same body at
+// another path, which is signed, is another event, and that a later attempt is not.
+func TestHTTPSignaturesTellPathsApart(t *testing.T) {
+	const body, secret = "{}", "0123456789abcdef0123456789abcdef"
+	b := newBench(t, Config{Provider: "http_signatures", Secrets: []string{secret}})
+	for _, attempt := range []struct {
+		path      string
+		after     time.Duration
+		duplicate bool
+	}{
+		{"/users", 0, false},
+		{"/users", time.Minute, true},
+		{"/orders", 0, false},
+		{"/orders", 0, true},
+	} {
+		b.clock.advance(attempt.after)
+		input := fmt.Sprintf(`("@method" "@path" "content-digest");created=%d`, b.clock.Now().Unix())
+		const digest = "sha-256=:RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=:"
+		base := "\"@method\": POST\n\"@path\": " + attempt.path + "\n\"content-digest\": " + digest + "\n\"@signature-params\": " + input
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(base))
+		r := httptest.NewRequest(http.MethodPost, attempt.path, strings.NewReader(body))
+		r.Header.Set("Content-Digest", digest)
+		r.Header.Set("Signature-Input", "a="+input)
+		r.Header.Set("Signature", "a=:"+base64.StdEncoding.EncodeToString(mac.Sum(nil))+":")
+		if w, err := b.send(r); err != nil || w.Header().Get(HeaderDuplicate) == "true" != attempt.duplicate {
+			t.Errorf("%+v: error %v, headers %v", attempt, err, w.Header())
 		}
 	}
 }
