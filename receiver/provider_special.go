@@ -28,7 +28,7 @@ var specialProviders = []provider{
 		Provider: Provider{
 			Name:         "fusionauth",
 			Title:        "FusionAuth",
-			Description:  "Signed webhooks of FusionAuth: a token that holds the digest of the body. The secret is the HMAC secret, or the public key in PEM form.",
+			Description:  "Signed webhooks of FusionAuth: a token that holds the digest of the body. The secret is the HMAC secret, or the public key in PEM form. FusionAuth does not promise the claim iat: the age of a request without it is not checked.",
 			Source:       "https://fusionauth.io/docs/extend/events-and-webhooks/signing",
 			Experimental: true,
 			Timestamped:  true,
