@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -194,6 +196,28 @@ func TestObserveModeOtherMethods(t *testing.T) {
 	w, err := b.send(httptest.NewRequest(http.MethodGet, "/", nil))
 	if err != nil || w.Code != http.StatusNoContent || b.observed[0].Reason != ReasonMethod || b.observed[0].Enforced {
 		t.Errorf("error %v, status %d, observed %+v", err, w.Code, b.observed)
+	}
+}
+
+// TestHeadersGoThroughAProxy guards that a request cannot have the headers taken
+// away that tell the application of it, by naming them as those of its connection.
+func TestHeadersGoThroughAProxy(t *testing.T) {
+	got := make(chan http.Header, 1)
+	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }))
+	defer app.Close()
+	target, err := url.Parse(app.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig("standard")
+	cfg.Headers = true
+	b := newBench(t, cfg)
+	r := b.signed(t, 1)
+	r.Header.Set("Connection", "x-webhook-id, X-Webhook-Type,X-Hop")
+	r.Header.Set("X-Hop", "this one only")
+	b.Middleware(httputil.NewSingleHostReverseProxy(target)).ServeHTTP(httptest.NewRecorder(), r)
+	if h := <-got; h.Get("X-Webhook-Id") != eventID(1) || h.Get("X-Webhook-Type") != "message.created" || h.Get("X-Hop") != "" {
+		t.Errorf("the application got %v", h)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/manysends/caddy-webhooks/internal/endtoend"
 )
 
 // HeaderDuplicate is set to "true" on the 200 that answers a duplicate.
@@ -275,6 +277,7 @@ func (rc *Receiver) Handle(w http.ResponseWriter, r *http.Request, next func(htt
 	}
 	if rc.config.Headers && found.authentic {
 		setHeaders(r.Header, &seen)
+		endtoend.Keep(r.Header, isOwnHeader)
 	}
 	return rc.call(w, r, t, &seen, next)
 }

@@ -153,29 +153,6 @@ func (l *layout) writeSignatures(h http.Header, begun map[string]bool, signature
 	}
 }
 
-// keepThrough sees to it that a proxy passes the headers on: one that the
-// request names in Connection is for the next hop only (RFC 9110, section
-// 7.6.1), so a client could have a signature removed.
-func (l *layout) keepThrough(h http.Header) {
-	lines := h["Connection"]
-	if len(lines) == 0 {
-		return
-	}
-	var options []string
-	for _, line := range lines {
-		for option := range strings.SplitSeq(line, ",") {
-			if option = strings.TrimSpace(option); option != "" && !l.names(option) {
-				options = append(options, option)
-			}
-		}
-	}
-	if len(options) == 0 {
-		delete(h, "Connection")
-		return
-	}
-	h["Connection"] = []string{strings.Join(options, ", ")}
-}
-
 // names tells whether a header is one of those that are written.
 func (l *layout) names(header string) bool {
 	for _, p := range l.all() {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/manysends/caddy-webhooks/internal/endtoend"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -118,7 +119,7 @@ func (s *Signer) Sign(r *http.Request) error {
 	if err := s.writeSignatures(r, begun, body, now, id, timestamp); err != nil {
 		return err
 	}
-	s.layout.keepThrough(r.Header)
+	endtoend.Keep(r.Header, s.layout.names)
 	restoreBody(r, body)
 	return nil
 }
