@@ -109,7 +109,7 @@ var specialProviders = []provider{
 		Provider: Provider{
 			Name:        "jwt",
 			Title:       "JSON Web Token",
-			Description: "Any sender whose requests carry a JSON Web Token of an issuer that publishes its keys. Unless body_claim is set, the token does not cover the body, so use HTTPS only. It takes no secret.",
+			Description: "Any sender whose requests carry a JSON Web Token of an issuer that publishes its keys. Unless body_claim is set, the token does not cover the body, so use HTTPS only. A token counts until its claim exp; tolerance applies to the claim iat of one without. It takes no secret.",
 			Source:      "https://www.rfc-editor.org/rfc/rfc7519",
 			Timestamped: true,
 			IDSigned:    true,
