@@ -35,6 +35,29 @@ func TestMovedBytes(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
+	// A time in seconds or in milliseconds has two lengths, so that three digits
+	// can be moved and leave one.
+	seconds, millis := attempt{at: tick.Now()}.unix(), attempt{at: tick.Now()}.millis()
+	for _, c := range []struct {
+		content     string
+		good, moved [2]string // time and body
+		want        Reason
+	}{
+		{"{timestamp}{body}", [2]string{millis, "b"}, [2]string{seconds, millis[len(seconds):] + "b"}, ReasonTimestampMalformed},
+		{"{body}{timestamp}", [2]string{"180" + seconds, "b"}, [2]string{seconds, "b180"}, ReasonTimestampMalformed},
+		// The digits of the template stay where they are.
+		{"v1{timestamp}1{body}", [2]string{millis, "b"}, [2]string{"1" + millis, "b"}, ReasonSignatureMismatch},
+	} {
+		b := newBench(t, customConfig(func(t *Template) { t.Content, t.TimestampFormat = c.content, formatAuto }))
+		b.tolerance = -1
+		signature := hexSHA256(plainSecret, strings.NewReplacer("{timestamp}", c.good[0], "{body}", c.good[1]).Replace(c.content))
+		if got := b.verdictOn(customRequest(c.good[1], "X-Id", "a", "X-Time", c.good[0], "X-Sig", signature)); got != accepted {
+			t.Errorf("%s: the good request: %s", c.content, got)
+		}
+		if got := b.verdictOn(customRequest(c.moved[1], "X-Id", "a", "X-Time", c.moved[0], "X-Sig", signature)); got != verdict(c.want) {
+			t.Errorf("%s: %s, want %s", c.content, got, c.want)
+		}
+	}
 	// Where nothing separates the ID from the body, it is not relied on.
 	for content, want := range map[string]bool{
 		"{timestamp}.{id}{body}": false, "{timestamp}.{body}{id}": false, "{timestamp}.{body}.{id}": true, "{id}{timestamp}{body}": true,

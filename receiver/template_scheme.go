@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,11 +51,15 @@ type checking struct {
 	text       []byte // what is signed before and after the body
 	lasting    []byte // the same without the time of sending
 	cut        int    // where the part after the body starts in lasting
+	beside     []byte // the values that are signed right before and behind the timestamp
 	id         string // as it is signed
 	timestamp  string
 	hasID      bool
 	hasTime    bool
-	timeAt     int // which of the timestamp's places has it
+	timeAt     int   // which of the timestamp's places has it
+	timePart   *part // nil: it is not signed by itself
+	timeFrom   int   // where it is in text
+	timeTo     int   // and ends
 }
 
 var checkings = sync.Pool{New: func() any { return new(checking) }}
@@ -65,6 +70,7 @@ func (c *checking) free() {
 	c.signatures, c.text, c.lasting = c.signatures[:0], c.text[:0], c.lasting[:0]
 	c.id, c.hasID = "", false
 	c.timestamp, c.hasTime, c.timeAt = "", false, 0
+	c.timePart, c.beside = nil, c.beside[:0]
 	if cap(c.text) <= keptBodyBuffer {
 		checkings.Put(c)
 	}
@@ -145,7 +151,31 @@ func (s *templateScheme) assemble(c *checking, in *inbound) (signedContent, erro
 	if s.body {
 		content.body = in.body
 	}
+	if s.format == formatAuto {
+		c.noteBeside(content)
+	}
 	return content, nil
+}
+
+// noteBeside notes which bytes stand beside the timestamp, but for those of the
+// template, which nobody can move.
+func (c *checking) noteBeside(content signedContent) {
+	if c.timePart == nil {
+		return
+	}
+	before, behind := c.text[:c.timeFrom], c.text[c.timeTo:]
+	if cut := len(content.before); c.timeTo <= cut {
+		behind = slices.Concat(c.text[c.timeTo:cut], content.body[:min(1, len(content.body))], content.after)
+	} else {
+		before = slices.Concat(content.before, content.body[max(0, len(content.body)-1):], c.text[cut:c.timeFrom])
+	}
+	c.beside = c.beside[:0]
+	if c.timePart.from == "" {
+		c.beside = append(c.beside, before[max(0, len(before)-1):]...)
+	}
+	if c.timePart.until == "" {
+		c.beside = append(c.beside, behind[:min(1, len(behind))]...)
+	}
 }
 
 // appendPart appends a part of the signed content to c.text and c.lasting.
@@ -198,7 +228,11 @@ func (s *templateScheme) appendPart(c *checking, in *inbound, p *part) error {
 	case what != "" && p.kind != partTimestamp && p.kind != partURL && p.holdsLiteral(value):
 		return fmt.Errorf("%w: %s holds what separates the parts of the signed content", webhook.ErrSignatureMismatch, what)
 	}
+	from := len(c.text)
 	s.append(c, p, value)
+	if p.kind == partTimestamp {
+		c.timePart, c.timeFrom, c.timeTo = p, from, len(c.text)
+	}
 	return nil
 }
 
@@ -236,6 +270,9 @@ func (s *templateScheme) checkTime(c *checking, in *inbound, proven *proof) erro
 	}
 	if !s.zoneless && isZoneless(text) {
 		return fmt.Errorf("%w: it names no zone, and its end cannot be told from what is signed behind it", webhook.ErrTimestampMalformed)
+	}
+	if bytes.ContainsAny(c.beside, "0123456789") && strings.Trim(text, "0123456789") == "" {
+		return fmt.Errorf("%w: it may be seconds or milliseconds, and digits beside it could be part of it", webhook.ErrTimestampMalformed)
 	}
 	proven.timestamp = at
 	return checkAge(at, in.now, in.tolerance)
