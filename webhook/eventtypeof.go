@@ -4,7 +4,7 @@ import "strings"
 
 // EventTypeOf makes an event type of the name that somebody else has for it,
 // such as "orders/create" or "PAYMENT.CAPTURE.COMPLETED": letters become small,
-// "/", ":" and white space become dots, whatever else a type cannot hold becomes
+// "/", ":", spaces and tabs become dots, whatever else a type cannot hold becomes
 // "_", and empty words and what is too long are left out. It is empty when
 // nothing is left.
 func EventTypeOf(name string) string {
