@@ -47,6 +47,10 @@ type part struct {
 	// values.
 	from, until string
 
+	// openFrom and openUntil tell that bytes could be moved between this part and
+	// the one before or behind it: it is neither a literal nor a digest.
+	openFrom, openUntil bool
+
 	// timed tells that this is the time of sending.
 	timed bool
 }
@@ -87,14 +91,23 @@ func parseContent(s string) ([]part, string) {
 	}
 	flush()
 	for i := range parts {
-		if i+1 < len(parts) && parts[i+1].kind == partLiteral {
-			parts[i].until = parts[i+1].text
+		if i+1 < len(parts) {
+			parts[i].until, parts[i].openUntil = parts[i+1].beside()
 		}
-		if i > 0 && parts[i-1].kind == partLiteral {
-			parts[i].from = parts[i-1].text
+		if i > 0 {
+			parts[i].from, parts[i].openFrom = parts[i-1].beside()
 		}
 	}
 	return parts, ""
+}
+
+// beside is what a part means for its neighbors: the literal that it is, and
+// whether bytes could be moved to it and from it.
+func (p *part) beside() (literal string, open bool) {
+	if p.kind == partLiteral {
+		return p.text, false
+	}
+	return "", p.kind != partBodySHA256
 }
 
 func parsePart(name string) (part, string) {

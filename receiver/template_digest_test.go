@@ -45,7 +45,7 @@ func TestMovedBytes(t *testing.T) {
 	}{
 		{"{timestamp}{body}", [2]string{millis, "b"}, [2]string{seconds, millis[len(seconds):] + "b"}, ReasonTimestampMalformed},
 		{"{body}{timestamp}", [2]string{"180" + seconds, "b"}, [2]string{seconds, "b180"}, ReasonTimestampMalformed},
-		// The digits of the template stay where they are.
+		// The digits of the template, and those of a digest, stay where they are.
 		{"v1{timestamp}1{body}", [2]string{millis, "b"}, [2]string{"1" + millis, "b"}, ReasonSignatureMismatch},
 	} {
 		b := newBench(t, customConfig(func(t *Template) { t.Content, t.TimestampFormat = c.content, formatAuto }))
@@ -57,6 +57,11 @@ func TestMovedBytes(t *testing.T) {
 		if got := b.verdictOn(customRequest(c.moved[1], "X-Id", "a", "X-Time", c.moved[0], "X-Sig", signature)); got != verdict(c.want) {
 			t.Errorf("%s: %s, want %s", c.content, got, c.want)
 		}
+	}
+	b := newBench(t, customConfig(func(t *Template) { t.Content, t.TimestampFormat = "{timestamp}{body_sha256}", formatAuto }))
+	const digest = "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9" // of "0"
+	if got := b.verdictOn(customRequest("0", "X-Id", "a", "X-Time", millis, "X-Sig", hexSHA256(plainSecret, millis+digest))); got != accepted {
+		t.Errorf("a digest behind the time: %s", got)
 	}
 	// Where nothing separates the ID from the body, it is not relied on.
 	for content, want := range map[string]bool{

@@ -157,8 +157,8 @@ func (s *templateScheme) assemble(c *checking, in *inbound) (signedContent, erro
 	return content, nil
 }
 
-// noteBeside notes which bytes stand beside the timestamp, but for those of the
-// template, which nobody can move.
+// noteBeside notes which bytes stand beside the timestamp, but for those that
+// nobody can move.
 func (c *checking) noteBeside(content signedContent) {
 	if c.timePart == nil {
 		return
@@ -170,10 +170,10 @@ func (c *checking) noteBeside(content signedContent) {
 		before = slices.Concat(content.before, content.body[max(0, len(content.body)-1):], c.text[cut:c.timeFrom])
 	}
 	c.beside = c.beside[:0]
-	if c.timePart.from == "" {
+	if c.timePart.openFrom {
 		c.beside = append(c.beside, before[max(0, len(before)-1):]...)
 	}
-	if c.timePart.until == "" {
+	if c.timePart.openUntil {
 		c.beside = append(c.beside, behind[:min(1, len(behind))]...)
 	}
 }
