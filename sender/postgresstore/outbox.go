@@ -3,9 +3,12 @@ package postgresstore
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/manysends/caddy-webhooks/sender"
@@ -92,7 +95,13 @@ type outboxRow struct {
 
 	// given tells that the publisher chose the timestamp.
 	given bool
+
+	// endless tells that it chose infinity, which PostgreSQL has for one.
+	endless bool
 }
+
+// errEndless is why such an event cannot be published.
+var errEndless = fmt.Errorf("%w: timestamp is infinity: give the time at which the event happened", sender.ErrInvalid)
 
 // drainSome publishes the next events and returns how many it has dealt with.
 // It is no call of the store meanwhile, since it makes some.
@@ -143,8 +152,9 @@ func (s *Store) readOutbox(ctx context.Context, tx pgx.Tx) ([]outboxRow, error) 
 		return nil, err
 	}
 	return pgx.CollectRows(found, func(row pgx.CollectableRow) (r outboxRow, err error) {
-		err = row.Scan(&r.number, &r.event.ID, &r.event.Tenant, &r.event.Type, &r.event.Data, &r.given, &r.event.Timestamp)
-		r.event.Timestamp = r.event.Timestamp.UTC()
+		var timestamp pgtype.Timestamptz
+		err = row.Scan(&r.number, &r.event.ID, &r.event.Tenant, &r.event.Type, &r.event.Data, &r.given, &timestamp)
+		r.event.Timestamp, r.endless = timestamp.Time.UTC(), timestamp.InfinityModifier != pgtype.Finite
 		return r, err
 	})
 }
@@ -159,7 +169,10 @@ func (s *Store) publishRows(ctx context.Context, tx pgx.Tx, rows []outboxRow, pu
 	for i, row := range rows {
 		numbers[i], events[i] = row.number, row.event
 	}
-	_, err := publish(ctx, events...)
+	err := errEndless
+	if !slices.ContainsFunc(rows, func(r outboxRow) bool { return r.endless }) {
+		_, err = publish(ctx, events...)
+	}
 	if errors.Is(err, sender.ErrConflict) && len(rows) == 1 && !rows[0].given {
 		// The same event may have been published with another time of writing.
 		events[0].Timestamp = time.Time{}

@@ -245,6 +245,23 @@ func TestOutboxSetsInvalidEventsAside(t *testing.T) {
 	r.wantCount(sender.OutboxCount{Invalid: 1})
 }
 
+// TestOutboxSetsEndlessTimesAside guards that an infinity, which PostgreSQL has
+// among its timestamps, holds up no other event.
+func TestOutboxSetsEndlessTimesAside(t *testing.T) {
+	r := newOutboxRig(t, 1)
+	for _, timestamp := range []string{"infinity", "-infinity", "2024-03-05 10:30Z"} {
+		r.exec(`SELECT {s}.publish('a', '1', id => $1, "timestamp" => $2)`, "at "+timestamp, timestamp)
+	}
+	r.drain()
+	r.wantIDs("at 2024-03-05 10:30Z")
+	r.wantCount(sender.OutboxCount{Invalid: 2})
+	var reason string
+	err := r.conn.QueryRow(t.Context(), inSchema(`SELECT DISTINCT error FROM {s}.outbox`, r.options.Schema)).Scan(&reason)
+	if err != nil || !strings.Contains(reason, "timestamp is infinity") {
+		t.Errorf("the reason is %q, %v", reason, err)
+	}
+}
+
 // TestOutboxAfterACrashBetween kills the connection when events were published
 // and are not taken out yet: they are published again under the same IDs.
 func TestOutboxAfterACrashBetween(t *testing.T) {
