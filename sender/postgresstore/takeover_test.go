@@ -57,6 +57,35 @@ func TestTakeOverEndsUnderLoad(t *testing.T) {
 	}
 }
 
+// TestTakeOverFreesAll guards that deliveries of a dead instance are all free in
+// the end, although another one settles some of them in the middle of a step.
+func TestTakeOverFreesAll(t *testing.T) {
+	const dead = 1_000_000
+	o := options(t, postgrestest.Shared(t).URL())
+	s := open(t, o)
+	conn := connect(t, o.URL)
+	execute(t, conn, s.in(`INSERT INTO {s}.endpoints (id) VALUES ('a')`))
+	execute(t, conn, s.in(`INSERT INTO {s}.retired (number, low_water) VALUES ($1, 1)`), dead)
+	execute(t, conn, s.in(`INSERT INTO {s}.waiting (event_seq, due, endpoint, attempts, schedule_start, size, holder, status, retry)
+		SELECT n, 0, 1, 1, 0, 1, $1, 1, true FROM generate_series(1, $2::integer) n`), dead, 2*takeOverDeliveries)
+	execute(t, conn, "BEGIN")
+	execute(t, conn, s.in(`DELETE FROM {s}.waiting WHERE event_seq <= 10`))
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.takeOver(context.Background(), dead, false)
+		ended <- err
+	}()
+	untilWaiting(t, s, conn.PgConn().PID(), ended)
+	execute(t, conn, "COMMIT")
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	var held int
+	if err := conn.QueryRow(background, s.in(`SELECT count(*) FROM {s}.waiting WHERE holder IS NOT NULL`)).Scan(&held); err != nil || held > 0 {
+		t.Errorf("%d deliveries are held by an instance that is no more, %v", held, err)
+	}
+}
+
 // TestTakeOverPassesOverWhatIsBeingSettled guards that a delivery whose row
 // another instance takes away while a take-over looks, because it has settled
 // it, does not become pending again.
