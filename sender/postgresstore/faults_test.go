@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/manysends/caddy-webhooks/internal/postgrestest"
 	"github.com/manysends/caddy-webhooks/sender"
 )
@@ -273,6 +275,39 @@ func TestReadOnly(t *testing.T) {
 	}
 	if err != nil {
 		t.Errorf("PutEvents = %v, although the server can be written to again", err)
+	}
+}
+
+// TestReadOnlyConnections guards that connections which were made while the
+// server was read-only, as to the old primary by its name just after a failover,
+// are not kept: neither by one that writes nor by one that only renews its lease.
+func TestReadOnlyConnections(t *testing.T) {
+	server := postgrestest.Shared(t)
+	puts := func(s *Store) bool { return s.PutEvents(background, batch(1, 1, "a")) == nil }
+	holds := func(s *Store) bool {
+		_, count := s.Instances()
+		return count == 1
+	}
+	for name, test := range map[string]struct {
+		lease time.Duration
+		works func(*Store) bool
+	}{
+		"storing events":     {0, puts},
+		"renewing the lease": {time.Second, holds},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := server.Database(t)
+			o := options(t, url)
+			o.Lease = test.lease
+			s := open(t, o)
+			conn := connect(t, url)
+			database := pgx.Identifier{conn.Config().Database}.Sanitize()
+			execute(t, conn, "ALTER DATABASE "+database+" SET default_transaction_read_only = on")
+			s.pool.Reset()
+			soon(t, "it cannot be written to", func() bool { return !test.works(s) })
+			execute(t, conn, "ALTER DATABASE "+database+" RESET default_transaction_read_only")
+			soon(t, "it can", func() bool { return test.works(s) })
+		})
 	}
 }
 

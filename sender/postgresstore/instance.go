@@ -190,6 +190,9 @@ func (s *Store) keep() {
 		if err != nil && s.background.Err() == nil {
 			s.logger.Error("renewing the lease failed; it is tried again", "error", s.failed("renewing the lease", err))
 			wait = every/8 + rand.N(every/8)
+			if stateOf(err) == stateReadOnly { // the connections would stay so when the server is not any more
+				s.pool.Reset()
+			}
 		}
 	}
 }

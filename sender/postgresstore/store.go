@@ -231,7 +231,7 @@ func (s *Store) write(ctx context.Context, doing string, lock sync.Locker, do fu
 	}
 	defer conn.Release()
 	err = do(ctx, conn, instance)
-	if disconnected(err) && conn.Conn().IsClosed() {
+	if disconnected(err) && conn.Conn().IsClosed() || stateOf(err) == stateReadOnly {
 		s.pool.Reset()
 	}
 	if err != nil && (stateOf(err) == stateLost || !certain(err)) {
