@@ -112,6 +112,9 @@ func (o *Options) resolve() (settings, error) {
 		if c.RuntimeParams["application_name"] == "" {
 			c.RuntimeParams["application_name"] = "caddy-webhooks"
 		}
+		// Otherwise it is that of the database, and what applications have put
+		// into the outbox would be read as something else.
+		c.RuntimeParams["client_encoding"] = "UTF8"
 	}
 	return settings{pool, listen}, nil
 }

@@ -262,6 +262,25 @@ func TestOutboxSetsEndlessTimesAside(t *testing.T) {
 	}
 }
 
+// TestOutboxOfAnotherEncoding guards that events are UTF-8 whatever the encoding of
+// the database is.
+func TestOutboxOfAnotherEncoding(t *testing.T) {
+	server := postgrestest.Shared(t)
+	server.Exec(t, server.URL(), "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+	url := strings.Replace(server.URL(), "/postgres?", "/latin?", 1)
+	r := &outboxRig{t: t, options: options(t, url), taking: map[int]int{}}
+	r.stores = append(r.stores, open(t, r.options))
+	r.conn = connect(t, url+"&client_encoding=UTF8")
+	r.exec(`SELECT {s}.publish('a', '"Zoë"', tenant => 'Zoë', id => 'e')`)
+	r.drain()
+	r.wantIDs("e")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.published[0]; string(e.Data) != `"Zoë"` || e.Tenant != "Zoë" {
+		t.Errorf("published %q of the tenant %q", e.Data, e.Tenant)
+	}
+}
+
 // TestOutboxAfterACrashBetween kills the connection when events were published
 // and are not taken out yet: they are published again under the same IDs.
 func TestOutboxAfterACrashBetween(t *testing.T) {
