@@ -31,12 +31,16 @@ func (s *Store) Documents(ctx context.Context, kind string) (documents []sender.
 	return documents, err
 }
 
-// putDocument stores a document of version $3 + 1 if $3 is the version that is
-// stored, 0 for none, or -1 for any, and answers with the new version.
-const putDocument = `INSERT INTO {s}.documents AS d (kind, id, version, data)
-	SELECT $1::text, $2::text, 1, $4::bytea WHERE $3::bigint IN (-1, 0) OR EXISTS (SELECT FROM {s}.documents WHERE kind = $1 AND id = $2)
-	ON CONFLICT (kind, id) DO UPDATE SET version = d.version + 1, data = excluded.data WHERE $3 IN (-1, d.version)
-	RETURNING version`
+// The statements that store a document and answer with its new version: where
+// there is none (0) or any ($3 = -1), and in place of version $3. Of the second,
+// nothing is left to replace when another instance is just deleting it.
+const (
+	putDocument = `INSERT INTO {s}.documents AS d (kind, id, version, data) VALUES ($1, $2, 1, $4)
+		ON CONFLICT (kind, id) DO UPDATE SET version = d.version + 1, data = excluded.data WHERE $3::bigint = -1
+		RETURNING version`
+	replaceDocument = `UPDATE {s}.documents SET version = version + 1, data = $4 WHERE kind = $1 AND id = $2 AND version = $3
+		RETURNING version`
+)
 
 // PutDocuments implements [sender.Store]. Of two documents of one name, the
 // second replaces the first.
@@ -61,7 +65,11 @@ func (s *Store) PutDocuments(ctx context.Context, documents []*sender.Document) 
 				if data == nil {
 					data = []byte{}
 				}
-				err := tx.QueryRow(ctx, s.in(putDocument), d.Kind, d.ID, d.Version, data).Scan(&versions[i])
+				statement := putDocument
+				if d.Version > 0 {
+					statement = replaceDocument
+				}
+				err := tx.QueryRow(ctx, s.in(statement), d.Kind, d.ID, d.Version, data).Scan(&versions[i])
 				if errors.Is(err, pgx.ErrNoRows) {
 					return s.stale(ctx, tx, d)
 				}
