@@ -27,6 +27,7 @@ const (
 	stateNoTable      = "42P01"
 	stateStarting     = "57P03"
 	stateDuplicateKey = "23505"
+	stateSyntax       = "42601"
 )
 
 // errRejoining means that the instance has lost its lease, and joins anew.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/manysends/caddy-webhooks/internal/postgrestest"
@@ -35,6 +36,7 @@ func TestOpenErrors(t *testing.T) {
 		"a listen URL that is none":  {Options{URL: url, ListenURL: "postgres://u:" + secret + "@%zz/"}, []string{"listen_url:"}},
 		"a schema that is none":      {Options{URL: url, Schema: `x"; DROP`}, []string{"schema:", "lower-case"}},
 		"a schema of the server":     {Options{URL: url, Schema: "pg_x"}, []string{"schema:"}},
+		"a word of SQL":              {Options{URL: url, Schema: "order"}, []string{"schema:", "order", "another name"}},
 		"a lease too short":          {Options{URL: url, Lease: time.Millisecond}, []string{"lease:", "500ms"}},
 		"too few connections":        {Options{URL: url, MaxConns: 1}, []string{"max_conns:", "2 to 1000"}},
 		"nobody there":               {Options{URL: strings.Replace(url, ":"+server.Port, ":1", 1)}, []string{"cannot be reached", "host and port in url"}},
@@ -140,6 +142,20 @@ func TestMigrateAgain(t *testing.T) {
 	o.URL = strings.Replace(o.URL, "postgres@", "again@", 1)
 	again := open(t, o)
 	publish(t, again, batch(1, 1, "a"))
+}
+
+// TestParametersOfThePool guards that a URL with parameters of the pool is good for
+// the connection that listens as well.
+func TestParametersOfThePool(t *testing.T) {
+	o := options(t, postgrestest.Shared(t).URL()+"&pool_max_conn_idle_time=5m")
+	s := open(t, o)
+	conn, err := pgx.ConnectConfig(background, s.listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(background); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestPassword: neither the log nor an error of a call holds the password.

@@ -100,10 +100,12 @@ func (o *Options) resolve() (settings, error) {
 	if err != nil || !isURL(o.URL) {
 		return settings{}, badURL("url")
 	}
-	listen, err := pgx.ParseConfig(o.ListenURL)
+	// As that of a pool, too, whose parameters the server does not know.
+	listening, err := pgxpool.ParseConfig(o.ListenURL)
 	if err != nil || !isURL(o.ListenURL) {
 		return settings{}, badURL("listen_url")
 	}
+	listen := listening.ConnConfig
 	pool.MaxConns = int32(o.MaxConns)
 	for _, c := range []*pgx.ConnConfig{pool.ConnConfig, listen} {
 		if c.ConnectTimeout == 0 {

@@ -75,7 +75,11 @@ func migrate(ctx context.Context, conn *pgx.Conn, schema string) error {
 		return err
 	}
 	if !exists {
-		if err := exec("CREATE SCHEMA {s}"); err != nil {
+		err := exec("CREATE SCHEMA {s}")
+		if stateOf(err) == stateSyntax {
+			return fmt.Errorf("schema: %s is a word of SQL: use another name: %w", schema, err)
+		}
+		if err != nil {
 			return err
 		}
 	}
