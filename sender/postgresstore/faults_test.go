@@ -311,6 +311,48 @@ func TestReadOnlyConnections(t *testing.T) {
 	}
 }
 
+// TestSetBack: after a failover to a standby that did not have the last events,
+// their numbers are given again. An instance that holds such events, and whose
+// connections were idle at that moment, has to notice: what it would record of
+// them is not true of the events that have their numbers now.
+func TestSetBack(t *testing.T) {
+	for name, notice := range map[string]func(*Store) error{
+		"storing events":     func(s *Store) error { return s.PutEvents(background, batch(3, 50, "a")) },
+		"renewing the lease": func(s *Store) error { return s.renew(background, s.keeper.number()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openTemp(t)
+			publish(t, s, batch(10, 0, "a"))
+			gone := batch(100, 10, "a")
+			publish(t, s, gone)
+			back := gone[0].Events[0].Seq - 1
+			conn := connect(t, postgrestest.Shared(t).URL())
+			execute(t, conn, "BEGIN")
+			execute(t, conn, s.in(`DELETE FROM {s}.events WHERE seq > $1`), back)
+			execute(t, conn, s.in(`DELETE FROM {s}.event_ids WHERE seq > $1`), back)
+			execute(t, conn, s.in(`UPDATE {s}.pending SET deliveries = 10`))
+			execute(t, conn, s.in(`SELECT setval('{s}.seq', $1)`), back)
+			execute(t, conn, "COMMIT")
+			if err := notice(s); !errors.Is(err, errSetBack) {
+				t.Fatalf("it returned %v, want that the database was set back", err)
+			}
+			settleAll(t, s, outcomes(gone, "a", delivered))
+			soon(t, "events are stored", func() bool { return s.PutEvents(background, batch(3, 50, "a")) == nil })
+			again := batch(20, 100, "a")
+			publish(t, s, again)
+			settleAll(t, s, outcomes(again, "a", delivered))
+			counts, err := s.Pending(background)
+			if err != nil || len(counts) != 1 || counts[0].Deliveries != 13 {
+				t.Errorf("pending are %v, %v, want 13", counts, err)
+			}
+			backlog, err := s.Backlog(background)
+			if err != nil || len(backlog) != 1 {
+				t.Errorf("the backlog is %v, %v: what it held before is not free", backlog, err)
+			}
+		})
+	}
+}
+
 // TestDiskFull: no room is told as that, and what is stored stays.
 func TestDiskFull(t *testing.T) {
 	server := postgrestest.Shared(t)

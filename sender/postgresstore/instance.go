@@ -135,6 +135,9 @@ func (s *Store) rejoin(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.skipNumbers(ctx); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	s.holds.lose()
 	s.mu.Unlock()
@@ -213,19 +216,20 @@ func (s *Store) keepOnce(ctx context.Context) error {
 }
 
 // renewLease renews the lease of instance $1 and lists all instances with whether
-// their leases have ended. $3 is its mark; where $4 is set, nothing is unwritten
-// and nothing is being stored, so that the mark can be as high as the numbers.
-const renewLease = `WITH me AS (
-		UPDATE {s}.instances SET lease_until = clock_timestamp() + $2 * interval '1 microsecond',
-			low_water = CASE WHEN $4 THEN (SELECT last_value FROM {s}.seq) ELSE greatest(low_water, $3) END
-		WHERE number = $1 RETURNING number)
-	SELECT i.number, i.lease_until <= clock_timestamp(), EXISTS (SELECT FROM me) FROM {s}.instances i ORDER BY i.number`
+// their leases have ended, and with the last number of an event. $3 is its mark;
+// where $4 is set, nothing is unwritten and nothing is being stored, so that the
+// mark can be as high as the numbers.
+const renewLease = `WITH numbers AS MATERIALIZED (SELECT last_value AS last FROM {s}.seq),
+	me AS (UPDATE {s}.instances SET lease_until = clock_timestamp() + $2 * interval '1 microsecond',
+			low_water = CASE WHEN $4 THEN last ELSE greatest(low_water, least($3, last)) END
+		FROM numbers WHERE number = $1 RETURNING number)
+	SELECT i.number, i.lease_until <= clock_timestamp(), EXISTS (SELECT FROM me), last FROM {s}.instances i, numbers ORDER BY i.number`
 
 // renew renews the lease and looks at the others.
 func (s *Store) renew(ctx context.Context, number int32) error {
 	idle := s.putting.TryLock()
 	s.mu.Lock()
-	mark := s.holds.lowWater()
+	mark, next := s.holds.lowWater(), s.holds.next
 	idle, unlock := idle && s.holds.idle(), idle
 	s.mu.Unlock()
 	if unlock {
@@ -236,11 +240,11 @@ func (s *Store) renew(ctx context.Context, number int32) error {
 	if err != nil {
 		return err
 	}
-	renewed, rank, count, dead := false, 0, 0, false
+	renewed, rank, count, dead, last := false, 0, 0, false, int64(0)
 	err = each(rows, func(rows pgx.Rows) error {
 		var other int32
 		var ended bool
-		if err := rows.Scan(&other, &ended, &renewed); err != nil {
+		if err := rows.Scan(&other, &ended, &renewed, &last); err != nil {
 			return err
 		}
 		switch {
@@ -260,6 +264,10 @@ func (s *Store) renew(ctx context.Context, number int32) error {
 	if !renewed {
 		s.keeper.lose(number)
 		return errRejoining
+	}
+	if last < next-1 {
+		s.keeper.lose(number)
+		return errSetBack
 	}
 	s.sawInstances(number, began, rank, count, dead)
 	return nil

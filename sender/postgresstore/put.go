@@ -21,9 +21,10 @@ import (
 const putTries = 10
 
 // insertEvents stores events, in the order given, of which others may be there
-// already: those are not stored, or, where $2 is set, nothing is. IDs are
-// inserted in their order, so that batches that have some in common wait for each
-// other and do not block each other.
+// already: those are not stored, or, where $2 is set, nothing is. Nothing is
+// either under numbers before $15. IDs are inserted in their order, so that
+// batches that have some in common wait for each other and do not block each
+// other.
 const insertEvents = `WITH input AS MATERIALIZED (
 		SELECT nextval('{s}.seq') AS seq, u.* FROM unnest($3::text[], $4::bytea[], $5::text[], $6::bigint[], $7::bigint[], $8::integer[],
 			$9::bytea[], $10::text[], $11::text[], $12::integer[], $13::bytea[], $14::bytea[]) WITH ORDINALITY
@@ -39,7 +40,7 @@ const insertEvents = `WITH input AS MATERIALIZED (
 		SELECT t.endpoint, $1, 0, count(*) FROM input JOIN ids USING (seq) CROSS JOIN LATERAL unnest(targets::integer[]) AS t(endpoint)
 		GROUP BY t.endpoint ORDER BY t.endpoint
 		ON CONFLICT (endpoint, instance, part) DO UPDATE SET deliveries = pending.deliveries + excluded.deliveries)
-	SELECT input.seq, ids.seq IS NOT NULL, CASE WHEN $2 AND ids.seq IS NULL THEN {s}.refuse() END
+	SELECT input.seq, ids.seq IS NOT NULL, CASE WHEN $2 AND ids.seq IS NULL OR input.seq < $15 THEN {s}.refuse() END
 	FROM input LEFT JOIN ids USING (seq) ORDER BY n`
 
 // findEvents answers with what events are compared by.
@@ -125,7 +126,11 @@ func (p *put) run(ctx context.Context) error {
 	for range putTries {
 		fresh := p.decide()
 		err := p.insert(ctx, fresh, whole)
-		if err != nil && stateOf(err) != stateRefused { // refused: another instance was faster
+		if stateOf(err) == stateRefused { // another instance was faster, unless:
+			if e := p.s.checkNumbers(ctx, p.conn); e != nil {
+				return errors.Join(partly, e)
+			}
+		} else if err != nil {
 			return errors.Join(partly, err)
 		}
 		if err == nil {
@@ -239,6 +244,9 @@ func (p *put) insert(ctx context.Context, fresh []*sender.PutEvent, whole bool) 
 	for _, e := range fresh {
 		c.add(p.s, e)
 	}
+	p.s.mu.Lock()
+	next := p.s.holds.next
+	p.s.mu.Unlock()
 	change := p.s.newChange(p.instance)
 	seqs := make([]int64, 0, len(fresh))
 	change.query(insertEvents, func(rows pgx.Rows) error {
@@ -253,7 +261,7 @@ func (p *put) insert(ctx context.Context, fresh []*sender.PutEvent, whole bool) 
 		}
 		seqs = append(seqs, seq)
 		return nil
-	}, append([]any{p.instance, whole}, c.args()...)...)
+	}, append(append([]any{p.instance, whole}, c.args()...), next)...)
 	if err := change.send(ctx, p.conn); err != nil {
 		return err
 	}
@@ -346,7 +354,7 @@ func appendArray(b []byte, numbers []int32) []byte {
 	return append(b, '}')
 }
 
-// args are the arguments of insertEvents from the third on.
+// args are the arguments of insertEvents from the third to the fourteenth.
 func (c *putColumns) args() []any {
 	return []any{c.ids, c.tenants, c.types, c.storedAt, c.timestamps, c.nanos, c.contentTypes, c.traceParents, c.targets, c.sizes, c.headers, c.datas}
 }
