@@ -238,6 +238,54 @@ func TestDurableInSpiteOfTheServer(t *testing.T) {
 	}
 }
 
+// TestDuplicatesWaitForTheStandby guards that an event which is there already is
+// not acknowledged before the standby has it that the server is to wait for.
+func TestDuplicatesWaitForTheStandby(t *testing.T) {
+	server := postgrestest.Start(t)
+	s := open(t, options(t, server.URL()))
+	p := batch(2, 0, "a")
+	p = []*sender.Publication{{Events: append(p[0].Events, p[1].Events...)}}
+	publish(t, s, p)
+	set := func(standby string) {
+		server.Exec(t, server.URL(), "ALTER SYSTEM SET synchronous_standby_names = '"+standby+"'")
+		server.Exec(t, server.URL(), "SELECT pg_reload_conf()")
+	}
+	set("nobody")
+	conn, probe := connect(t, server.URL()), connect(t, server.URL())
+	waits := func(query string) (waits bool) {
+		err := conn.QueryRow(background, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE $1)`, query).Scan(&waits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return waits
+	}
+	probing, stop := context.WithCancel(t.Context())
+	defer stop()
+	probed := make(chan error, 1)
+	go func() {
+		var err error
+		for err == nil && probing.Err() == nil {
+			_, err = probe.Exec(background, `SELECT pg_logical_emit_message(true, 'probe', '')`)
+		}
+		probed <- err
+	}()
+	soon(t, "the server waits for its standby", func() bool { return waits("%probe%") })
+	stop()
+	ended := make(chan error, 1)
+	go func() { ended <- s.PutEvents(background, p) }()
+	soon(t, "the store waits, or has ended", func() bool { return len(ended) > 0 || waits("%.change(%") })
+	if len(ended) > 0 {
+		t.Error("the events were acknowledged without the standby")
+	}
+	set("")
+	if err := errors.Join(<-ended, <-probed); err != nil {
+		t.Error(err)
+	}
+	if e := p[0].Events; !e[0].Duplicate || !e[1].Duplicate {
+		t.Errorf("it stored %+v", e)
+	}
+}
+
 // TestReadOnly: a server that has become a standby is told of; when it can be
 // written to again, all goes on.
 func TestReadOnly(t *testing.T) {

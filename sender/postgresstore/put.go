@@ -238,7 +238,10 @@ func (p *put) decide() (fresh []*sender.PutEvent) {
 // insert stores events and sets Seq of those that were not there yet.
 func (p *put) insert(ctx context.Context, fresh []*sender.PutEvent, whole bool) error {
 	if len(fresh) == 0 {
-		return nil
+		// All is there, and visible once the server has written it, but perhaps not
+		// to a standby that it is to wait for, as when it was started again in the
+		// meantime. A transaction waits for that.
+		return p.s.newChange(p.instance).send(ctx, p.conn)
 	}
 	c := newPutColumns(len(fresh))
 	for _, e := range fresh {
