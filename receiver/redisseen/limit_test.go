@@ -6,8 +6,11 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -77,6 +80,50 @@ func TestBuckets(t *testing.T) {
 		taken, err := all[0].Take(ctx, []receiver.Bucket{c})
 		return err == nil && taken
 	})
+}
+
+// TestBucketsOfAClockThatWasAhead guards that nobody has to wait until the clock of
+// Redis is where it was, after it was set back or a server took over whose clock is
+// behind: no longer than for an empty bucket.
+func TestBucketsOfAClockThatWasAhead(t *testing.T) {
+	server := redistest.Start(t, "--appendonly", "no")
+	o := redisseen.Options{URL: server.URL(), Name: "n"}
+	m, client, ctx := open(t, o), dial(t, o), context.Background()
+	bucket := receiver.Bucket{Key: receiver.Key{1}, Rate: webhook.Rate{Events: 20, Burst: 2}}
+	take := func() bool {
+		t.Helper()
+		taken, err := m.Take(ctx, []receiver.Bucket{bucket})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return taken
+	}
+	if !take() {
+		t.Fatal("a bucket that is new is not full")
+	}
+	keys, err := client.Do(ctx, client.B().Keys().Pattern("webhooks:{n}:*").Build()).AsStrSlice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, ":probe") })
+	value, err := client.Do(ctx, client.B().Get().Key(keys[0]).Build()).ToString()
+	if err != nil || len(keys) != 1 {
+		t.Fatal(keys, err)
+	}
+	full, rate, _ := strings.Cut(value, " ")
+	at, err := strconv.ParseFloat(full, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const hour = 3600e6
+	ahead := strconv.FormatFloat(at+hour, 'f', -1, 64) + " " + rate
+	if err := client.Do(ctx, client.B().Set().Key(keys[0]).Value(ahead).Px(time.Hour).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	if take() {
+		t.Error("the bucket is not empty")
+	}
+	eventually(t, "a token", take)
 }
 
 // A receiver with shared limits tells its clients the same as one without.

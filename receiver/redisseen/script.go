@@ -84,7 +84,9 @@ return gone`)
 	// since 2026, which a number of Lua counts exactly enough, and the interval
 	// and burst that it was counted with. With each key come the interval, in
 	// microseconds, and the burst. What is less than a nanosecond away counts
-	// as there.
+	// as there. A bucket that is to be full later than an empty one would be has
+	// been written under a clock that was ahead, as of a server whose place this
+	// one has taken: it is written anew as an empty one.
 	scriptTake = rueidis.NewLuaScript(`
 local t = redis.call('TIME')
 local now = (tonumber(t[1]) - 1767225600) * 1000000 + tonumber(t[2])
@@ -95,7 +97,12 @@ for i, k in ipairs(KEYS) do
 	local v = redis.call('GET', k)
 	if v then
 		local full, interval, most = string.match(v, '^(%S+) (%S+) (%S+)$')
-		have = math.min(burst, tonumber(most) - math.max(0, tonumber(full) - now) / tonumber(interval))
+		local left, longest = math.max(0, tonumber(full) - now), tonumber(most) * tonumber(interval)
+		if left > longest + 1000 then
+			left = longest
+			redis.call('SET', k, string.format('%.17g %s %s', now + left, interval, most), 'PX', string.format('%.0f', math.ceil(left / 1000) + 1))
+		end
+		have = math.min(burst, tonumber(most) - left / tonumber(interval))
 	end
 	tokens[i] = have
 	if (1 - have) * every >= 0.001 then taken = 0 end
