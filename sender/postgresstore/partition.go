@@ -17,7 +17,7 @@ func (s *Store) turnPartition(ctx context.Context) error {
 	if err := s.pool.QueryRow(ctx, s.in(partitionDue)).Scan(&due); err != nil || !due {
 		return err
 	}
-	err := s.alone(ctx, func(tx pgx.Tx) error {
+	err := s.alone(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, s.in(partitionDue)).Scan(&due); err != nil || !due {
 			return err
 		}
@@ -33,11 +33,17 @@ func (s *Store) turnPartition(ctx context.Context) error {
 // errLocked means that others use a partition for too long to wait for.
 var errLocked = errors.New("a partition is in use")
 
+// beginner is a connection, or a pool of them.
+type beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
 // alone runs do in a transaction in which only this instance makes or drops
 // partitions. That locks their parents for a moment: who reads for long is not
-// waited for, nor has others wait.
-func (s *Store) alone(ctx context.Context, do func(pgx.Tx) error) error {
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+// waited for, nor has others wait. Who has a connection gives that one: it may be
+// the last one that is free.
+func (s *Store) alone(ctx context.Context, db beginner, do func(pgx.Tx) error) error {
+	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '500ms'`); err != nil {
 			return err
 		}
@@ -106,7 +112,7 @@ func (s *Store) dropOld(ctx context.Context, conn *pgxpool.Conn, instance int32,
 		if dropped += n; dropped == limit {
 			return dropped, nil
 		}
-		if err := s.drop(ctx, number, before); err != nil {
+		if err := s.drop(ctx, conn, number, before); err != nil {
 			return dropped, err
 		}
 	}
@@ -114,8 +120,8 @@ func (s *Store) dropOld(ctx context.Context, conn *pgxpool.Conn, instance int32,
 }
 
 // drop drops a partition, if it is still the one to be dropped.
-func (s *Store) drop(ctx context.Context, number, before int64) error {
-	err := s.alone(ctx, func(tx pgx.Tx) error {
+func (s *Store) drop(ctx context.Context, conn *pgxpool.Conn, number, before int64) error {
+	err := s.alone(ctx, conn, func(tx pgx.Tx) error {
 		// The parents first, as everybody does; then nothing can change any more.
 		if _, err := tx.Exec(ctx, s.in(`LOCK TABLE ONLY {s}.events, ONLY {s}.deliveries, ONLY {s}.attempts IN ACCESS EXCLUSIVE MODE`)); err != nil {
 			return err

@@ -121,6 +121,36 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
+// TestPartitionsWithOneConnection guards that a partition is dropped with the
+// connection that its events were deleted with. With two of them, the other one may
+// be that of the outbox, which waits until an event is stored, with a connection
+// again.
+func TestPartitionsWithOneConnection(t *testing.T) {
+	o := options(t, postgrestest.Shared(t).URL())
+	o.MaxConns = 2
+	s := open(t, o)
+	p := batch(10, 0, "a")
+	publish(t, s, p)
+	settleAll(t, s, outcomes(p, "a", delivered))
+	tomorrow(t, s)
+	postgrestest.Shared(t).Exec(t, o.URL, s.in(`UPDATE {s}.partitions SET begun = begun - interval '2 hours'`))
+	if err := s.renew(background, s.keeper.number()); err != nil {
+		t.Fatal(err)
+	}
+	outbox, err := s.pool.Acquire(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := s.Purge(background, sender.PurgeQuery{Before: start.Add(time.Hour), Limit: 100})
+	outbox.Release()
+	if n != 10 || err != nil {
+		t.Errorf("Purge = %d, %v, want 10", n, err)
+	}
+	if got := partitions(t, s); got != "1 2" {
+		t.Errorf("there are the partitions %s", got)
+	}
+}
+
 // TestPartitionInUse: who reads for long is not waited for.
 func TestPartitionInUse(t *testing.T) {
 	s := openTemp(t)
