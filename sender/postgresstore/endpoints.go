@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -48,10 +50,15 @@ func (e *endpoints) missing(ids []string) (missing []string) {
 	return missing
 }
 
+// isText tells whether PostgreSQL has text of that kind. What else somebody asks for
+// is not there.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
+
 // numbers are those of endpoints, ascending and each once. Endpoints that never
 // had a delivery have none.
 func (s *Store) numbers(ctx context.Context, conn *pgxpool.Conn, ids []string) ([]int32, error) {
-	if missing := s.endpoints.missing(ids); len(missing) > 0 {
+	missing := slices.DeleteFunc(s.endpoints.missing(ids), func(id string) bool { return !isText(id) })
+	if len(missing) > 0 {
 		if err := s.learnEndpoints(ctx, conn, `SELECT number, id FROM {s}.endpoints WHERE id = ANY($1::text[])`, missing); err != nil {
 			return nil, err
 		}

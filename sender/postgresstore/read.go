@@ -90,6 +90,9 @@ func (s *Store) Event(ctx context.Context, tenant, id string) (record *sender.Ev
 		owner = []byte(tenant)
 	}
 	err = s.readOnce(ctx, "reading an event", func(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
+		if !isText(id) {
+			return fmt.Errorf("event %q: %w", id, sender.ErrNotFound)
+		}
 		rows, err := tx.Query(ctx, s.in(findSeqs), id, owner)
 		if err != nil {
 			return err

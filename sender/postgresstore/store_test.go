@@ -209,3 +209,22 @@ func die(s *Store) error {
 	s.closeOnce.Do(func() {})
 	return nil
 }
+
+// TestEndpointsThatAreNoText guards that an endpoint which cannot be there, since its
+// ID is no text for PostgreSQL, is one that is not there, and no failure.
+func TestEndpointsThatAreNoText(t *testing.T) {
+	s := openTemp(t)
+	publish(t, s, batch(1, 0, "a"))
+	for _, id := range []string{"a\x00", "\xff"} {
+		if page, err := s.Deliveries(background, sender.DeliveryQuery{EndpointIDs: []string{id}, Limit: 10}); err != nil || len(page.Deliveries) > 0 {
+			t.Errorf("Deliveries of %q = %+v, %v", id, page, err)
+		}
+		if counters, err := s.Counters(background, sender.CounterQuery{Step: sender.StepMinute, EndpointIDs: []string{id}}); err != nil || len(counters) > 0 {
+			t.Errorf("Counters of %q = %+v, %v", id, counters, err)
+		}
+		override := []sender.Override{{Seq: 1, EndpointID: id, Status: sender.Cancelled}}
+		if err := s.Override(background, override); err != nil || override[0].Applied {
+			t.Errorf("Override of %q = %+v, %v", id, override, err)
+		}
+	}
+}
