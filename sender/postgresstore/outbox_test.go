@@ -266,8 +266,9 @@ func TestOutboxSetsEndlessTimesAside(t *testing.T) {
 // the database is.
 func TestOutboxOfAnotherEncoding(t *testing.T) {
 	server := postgrestest.Shared(t)
-	server.Exec(t, server.URL(), "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
-	url := strings.Replace(server.URL(), "/postgres?", "/latin?", 1)
+	name := fmt.Sprint("latin", time.Now().UnixNano())
+	server.Exec(t, server.URL(), "CREATE DATABASE "+name+" ENCODING 'LATIN1' TEMPLATE template0")
+	url := strings.Replace(server.URL(), "/postgres?", "/"+name+"?", 1)
 	r := &outboxRig{t: t, options: options(t, url), taking: map[int]int{}}
 	r.stores = append(r.stores, open(t, r.options))
 	r.conn = connect(t, url+"&client_encoding=UTF8")
