@@ -102,8 +102,10 @@ const writeLeft = `WITH added AS (
 		ON CONFLICT DO NOTHING RETURNING endpoint)
 	SELECT endpoint, count(*) FROM added GROUP BY endpoint`
 
-// freeHeld frees some of the deliveries with rows that an instance holds.
-const freeHeld = `WITH found AS (SELECT event_seq, endpoint FROM {s}.waiting WHERE holder = $1 LIMIT $2),
+// freeHeld frees some of the deliveries with rows that an instance holds. They are
+// locked as they are found, since others may just be settling some: fewer than the
+// limit mean that there are no more.
+const freeHeld = `WITH found AS MATERIALIZED (SELECT event_seq, endpoint FROM {s}.waiting WHERE holder = $1 LIMIT $2 FOR UPDATE),
 	freed AS (UPDATE {s}.waiting w SET holder = NULL FROM found
 		WHERE w.event_seq = found.event_seq AND w.endpoint = found.endpoint AND w.holder = $1 RETURNING w.endpoint)
 	SELECT endpoint, count(*) FROM freed GROUP BY endpoint`
@@ -147,8 +149,8 @@ func (s *Store) takeOverStep(ctx context.Context, conn *pgxpool.Conn, number int
 			return n, err
 		}
 		n, err := count(freeHeld, number, takeOverDeliveries)
-		if err != nil || n > 0 {
-			return err // even of fewer, which others may have settled just now, there may be more
+		if err != nil || n == takeOverDeliveries {
+			return err
 		}
 		if mark <= last {
 			next, err := s.takeOverEnd(ctx, tx, mark, last)
