@@ -37,6 +37,24 @@ func newEndpointFields(e *sender.NewEndpoint, secret *string) fields {
 	return f
 }
 
+// changeEndpoint reads the body of a change into an endpoint.
+func changeEndpoint(e *sender.Endpoint, members []member) error {
+	before := *e
+	if err := endpointFields(e).apply(members, refusedInPatch); err != nil {
+		return err
+	}
+	var headers jsontext.Value
+	for _, m := range members {
+		if m.name == "headers" {
+			headers = m.value
+		}
+	}
+	if err := stayWithHost(&before, e, headers); err != nil {
+		return wrong("headers", "%s", err)
+	}
+	return nil
+}
+
 // refusedInNew are members that an endpoint to be made cannot be given.
 var refusedInNew = map[string]string{
 	"id":     "it is made by the server: leave it out",

@@ -102,7 +102,7 @@ func patchEndpoint(c *call) error {
 		return getEndpoint(c)
 	}
 	info, err := c.UpdateEndpoint(c.context(), c.tenant, c.id(), func(e *sender.Endpoint) error {
-		return endpointFields(e).apply(members, refusedInPatch)
+		return changeEndpoint(e, members)
 	})
 	return c.endpoint(info, err)
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/manysends/caddy-webhooks/internal/jsonkind"
@@ -45,12 +47,42 @@ func address(dst *string) func(jsontext.Value) error {
 			return s, nil
 		}
 		present := parseURL(*dst)
-		if present.User == nil || present.Scheme != u.Scheme || present.Host != u.Host {
+		if present.User == nil || !sameHost(present, u) {
 			return "", errors.New("the user name and password are hidden, and only the present ones of the same host can be left so: write them out")
 		}
 		u.User = present.User
 		return u.String(), nil
 	})
+}
+
+// sameHost tells whether two URLs lead to the same place, over the same scheme.
+func sameHost(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
+
+// stayWithHost refuses a change that would have the values of headers sent to
+// another host which whoever makes it may not know, for they are hidden: those
+// that it does not name, or names [hidden]. Headers is what it says of them, if
+// anything. A URL that is none is for the sender to refuse.
+func stayWithHost(before, after *sender.Endpoint, headers jsontext.Value) error {
+	to := parseURL(after.URL)
+	if to.Host == "" || to.Scheme != "http" && to.Scheme != "https" || sameHost(parseURL(before.URL), to) {
+		return nil
+	}
+	var given map[string]any
+	if headers != nil {
+		if err := json.Unmarshal(headers, &given); err != nil {
+			return err
+		}
+	}
+	written := make(map[string]bool)
+	for name, value := range given {
+		written[strings.ToLower(name)] = value != hidden
+	}
+	for _, name := range slices.Sorted(maps.Keys(after.Headers)) {
+		if !written[strings.ToLower(name)] {
+			return fmt.Errorf("the value of %q is hidden, and stays with the present host: write it out, or remove the header", name)
+		}
+	}
+	return nil
 }
 
 // parseURL takes a URL apart. One that is none has no parts: what is wrong with

@@ -114,6 +114,7 @@ func (c *call) filled(values url.Values) *endpointForm {
 // apply reads the form into an endpoint, and notes what is wrong.
 func (f *endpointForm) apply(values url.Values, e *sender.Endpoint) (ok bool) {
 	f.Errors = make(map[string]string)
+	before := *e
 	members := map[string]jsontext.Value{
 		"url":         jsonText(f.URL),
 		"description": jsonText(f.Description),
@@ -161,6 +162,9 @@ func (f *endpointForm) apply(values url.Values, e *sender.Endpoint) (ok bool) {
 		if err := known[name](value); err != nil {
 			f.fault(name, err.Error())
 		}
+	}
+	if err := stayWithHost(&before, e, members["headers"]); err != nil {
+		f.fault("headers", err.Error())
 	}
 	return len(f.Errors) == 0
 }

@@ -2,6 +2,7 @@ package settings_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -75,6 +76,29 @@ func TestPatchKeepsHiddenHeaders(t *testing.T) {
 	got := r.site.first().Header
 	if got.Get("X-Api-Key") != headerValue || got.Get("X-New") != "new" || got.Get("X-Old") != "" {
 		t.Errorf("the site has got %v", got)
+	}
+}
+
+// TestHiddenHeadersStayWithTheirHost guards that nobody who does not know the
+// value of a header has it sent to a host of his: not through the API, and not
+// through the form of the pages. Who knows it writes it out.
+func TestHiddenHeadersStayWithTheirHost(t *testing.T) {
+	r := newRig(t)
+	id := r.create("/hooks", `,"headers":{"X-Api-Key":"`+headerValue+`"},"active":true`)
+	elsewhere := strings.Replace(r.site.URL, "127.0.0.1", "localhost", 1) + "/elsewhere"
+	for _, headers := range []string{``, `,"headers":{}`, `,"headers":{"x-api-key":"[hidden]"}`, `,"headers":{"X-New":"new"}`} {
+		r.do("PATCH", "/api/endpoints/"+id, `{"url":"`+elsewhere+`"`+headers+`}`).problem(http.StatusUnprocessableEntity, "headers")
+	}
+	r.do("PATCH", "/api/endpoints/"+id, `{"url":"none"}`).problem(http.StatusUnprocessableEntity, "url")
+	form := url.Values{"url": {elsewhere}, "checked_url": {elsewhere}, "events": {"*"}, "headers": {"X-Api-Key: [hidden]"}}
+	a := r.post("/endpoints/"+id+"/edit", form)
+	if a.want(http.StatusUnprocessableEntity); !strings.Contains(a.body, "stays with the present host") {
+		t.Errorf("the page does not say what is wrong: %s", a.body)
+	}
+	r.do("PATCH", "/api/endpoints/"+id, `{"url":"`+r.site.URL+`/moved"}`).want(http.StatusOK)
+	for _, headers := range []string{`{"x-api-key":"` + headerValue + `"}`, `{"X-Api-Key":null}`, `null`} {
+		id := r.create("/hooks", `,"headers":{"X-Api-Key":"`+headerValue+`"}`)
+		r.do("PATCH", "/api/endpoints/"+id, `{"url":"`+elsewhere+`","headers":`+headers+`}`).want(http.StatusOK)
 	}
 }
 
