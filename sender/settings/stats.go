@@ -28,6 +28,9 @@ func getStats(c *call) error {
 		s.Step = sender.StepHour
 	}
 	s.ByType = q.choice("by", "type", "endpoint") == "type"
+	if s.To.UTC().Year() > 9998 { // the step that it is in could end beyond what JSON has a form for
+		q.fail("to", "it lies too far in the future: give an earlier time, or leave it out for now")
+	}
 	if q.err != nil {
 		return q.err
 	}

@@ -40,6 +40,8 @@ func TestStats(t *testing.T) {
 		{"from=yesterday", "from"},
 		{"to=tomorrow", "to"},
 		{"from=2024-03-05T10:30:00Z&to=2024-03-05T10:00:00Z", "from"},
+		{"from=9998-12-31T23:00:00Z&to=9999-12-31T23:59:59Z", "to"}, // which would end in the year 10000
+		{"to=9999-12-31T23:59:59Z", "to"},
 		{"from=2014-03-05T10:30:00Z&step=minute", "from"}, // too many points
 		{"type=message.created", "type"},
 	} {
