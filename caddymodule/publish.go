@@ -139,6 +139,8 @@ func (p *Publish) checkTogether() error {
 	switch {
 	case p.FromResponse && p.Type != "":
 		return errors.New("from_response takes the event type from the answer: remove the event type, or from_response")
+	case p.Tenant == sender.AnyTenant:
+		return errTenantOfEvents
 	case p.Type == "" && p.ID != "":
 		return errors.New("id needs an event type, which says that the request itself is the event: write such as: webhook_publish github.{http.webhook.type}")
 	case p.Type == "" && len(p.Headers) > 0:
@@ -150,6 +152,9 @@ func (p *Publish) checkTogether() error {
 	}
 	return (&sender.Inbox{Headers: p.Headers}).Validate()
 }
+
+// errTenantOfEvents is why all tenants cannot be the tenant of what is published.
+var errTenantOfEvents = fmt.Errorf("tenant %q is nobody's, and no event can be of it: name one tenant, such as {http.auth.user.id}, or leave it out", sender.AnyTenant)
 
 // ServeHTTP publishes the event in the request, and calls next only to take it
 // from the answer.

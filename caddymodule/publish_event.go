@@ -106,6 +106,9 @@ func (a *App) bindEventPublishers() error {
 
 // bind tells the handler where to publish, and which events it is subscribed to.
 func (h *PublishEvent) bind(a *App, names []string) error {
+	if h.Tenant == sender.AnyTenant {
+		return errTenantOfEvents
+	}
 	h.app = a
 	h.named = make(map[string]bool, len(names))
 	for _, name := range names {

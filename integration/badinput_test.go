@@ -121,6 +121,8 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 		{"http", send("endpoint crm http://example.com/hooks"), []string{"endpoint crm: url", "http:// is not encrypted: use https://, or say allow_http in egress"}},
 		{"settings without the app", "{\n\tadmin off\n}\n\nhttp://127.0.0.1:1 {\n\twebhook_settings\n}\n", []string{"webhook_settings has no endpoints to manage: add the global option webhooks"}},
 		{"settings of every tenant", send("timeout 20s") + "\nhttp://127.0.0.1:1 {\n\twebhook_settings {\n\t\ttenant *\n\t}\n}\n", []string{`webhook_settings: tenant "*" is nobody's`}},
+		{"publishing for every tenant", send("timeout 20s") + "\nhttp://127.0.0.1:1 {\n\twebhook_publish {\n\t\ttenant *\n\t}\n}\n", []string{`webhook_publish: tenant "*" is nobody's`}},
+		{"events of Caddy's for every tenant", send("timeout 20s\n\t}\n\tevents {\n\t\ton started webhook_publish {\n\t\t\ttenant *\n\t\t}"), []string{`events: webhook_publish: tenant "*" is nobody's`}},
 		{"publish without the app", "{\n\tadmin off\n}\n\nhttp://127.0.0.1:1 {\n\twebhook_publish\n}\n", []string{"webhook_publish has nowhere to publish to: add the global option webhooks"}},
 	}
 	c := newCaddy(t)
