@@ -35,6 +35,7 @@ the default address. What they print is for people, with --json for programs.`,
 				verifyCommand(),
 			} {
 				child.GroupID = "alone"
+				child.PreRunE = runsOffline(refuseFlagGroups)
 				cmd.AddCommand(child)
 			}
 		},

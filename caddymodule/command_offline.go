@@ -75,6 +75,15 @@ func runsOffline(f func(*offlineRun) error) func(*cobra.Command, []string) error
 	}
 }
 
+// refuseFlagGroups refuses flags that exclude each other as what they are, a
+// misuse: cobra would do so later, as any failure.
+func refuseFlagGroups(run *offlineRun) error {
+	if err := run.cmd.ValidateFlagGroups(); err != nil {
+		return misuse{err}
+	}
+	return nil
+}
+
 // visible makes a text that comes from elsewhere fit for a terminal: what would
 // drive it is escaped, but for line breaks and tabs.
 func visible(text string) string {

@@ -87,7 +87,22 @@ func (set *commands) addTo(parent *cobra.Command) {
 	} {
 		cmd.GroupID = groupID
 		addAdminFlags(cmd)
+		refuseFlagGroups(cmd)
 		parent.AddCommand(cmd)
+	}
+}
+
+// refuseFlagGroups has a command and its children refuse flags that exclude each
+// other as what they are, a misuse: cobra would do so later, as any failure.
+func refuseFlagGroups(cmd *cobra.Command) {
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return end(cmd, newMisuse("%w", err))
+		}
+		return nil
+	}
+	for _, child := range cmd.Commands() {
+		refuseFlagGroups(child)
 	}
 }
 
