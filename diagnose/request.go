@@ -151,6 +151,8 @@ func (p *capture) readLine(line string, number int) error {
 		values := p.request.Header[p.last]
 		values[len(values)-1] += " " + trimmed
 		return nil
+	case !p.started: // it may be something else altogether, such as a secret
+		return fmt.Errorf("%w: line %d is neither a request line nor a header: paste the whole request, with its headers before the body", ErrRequest, number)
 	default:
 		return fmt.Errorf("%w: line %d is neither a request line nor a header: %s: paste the whole request, with its headers before the body", ErrRequest, number, shown(trimmed))
 	}

@@ -74,6 +74,7 @@ func TestParseRequestRefuses(t *testing.T) {
 		{"empty", "", "no headers"},
 		{"a body alone", `{"a":1}`, "line 1"},
 		{"a request line alone", "POST / HTTP/1.1\n", "no headers"},
+		{"a secret", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "nor a header: paste"}, // and is not shown
 		{"a broken header", "POST / HTTP/1.1\nHost: a\nno colon here\n\n", "line 3"},
 		{"a pseudo-header of answers", ":status: 200\n\n", "pseudo-header"},
 		{"control characters", "POST / HTTP/1.1\n\x1b[31mred\n\n", `\x1b[31mred`},
