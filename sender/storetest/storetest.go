@@ -111,6 +111,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Documents/all or none", testDocumentsAtomic},
 		{"Size/what is stored", testSize},
 		{"Event/not found", testEventNotFound},
+		{"Event/an ID that is no text", testNoText},
 		{"Event/deliveries in order", testEventOrder},
 		{"Purge/what may go", testPurge},
 		{"Purge/limit, oldest first", testPurgeLimit},
