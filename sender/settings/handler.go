@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -91,7 +92,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if rest == "" && h.prefix != "" && !h.NoPages {
 		// What the pages refer to is relative to a path with a slash at its end.
-		w.Header().Set("Location", path.Base(h.prefix)+"/")
+		to := url.URL{Path: "./" + path.Base(h.prefix) + "/", RawQuery: r.URL.RawQuery}
+		w.Header().Set("Location", to.String())
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}

@@ -2,6 +2,7 @@ package settings_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -58,11 +59,14 @@ func TestPagesHoldTogetherWhereverTheyAreMounted(t *testing.T) {
 // TestMountWithoutASlash guards that the path without a slash at its end, to
 // which relative links would be wrong, leads to the one with it.
 func TestMountWithoutASlash(t *testing.T) {
-	r := newRig(t)
-	r.Prefix = "/settings/webhooks"
-	a := send(t, r.Handler, "GET", "/settings/webhooks", "", "Accept", "text/html").want(http.StatusSeeOther)
-	if to := resolve(t, "/settings/webhooks", a.header.Get("Location")); to != "/settings/webhooks/" {
-		t.Errorf("it leads to %s", to)
+	for _, prefix := range []string{"/settings/webhooks", "/of:webhooks", "/einstellungen/für"} {
+		r := newRig(t)
+		r.Prefix = prefix
+		at := (&url.URL{Path: prefix}).EscapedPath()
+		a := send(t, r.Handler, "GET", at+"?tenant=acme", "", "Accept", "text/html").want(http.StatusSeeOther)
+		if to := resolve(t, at, a.header.Get("Location")); to != at+"/?tenant=acme" {
+			t.Errorf("%s leads to %s", prefix, to)
+		}
 	}
 }
 
