@@ -81,9 +81,6 @@ func endpointPage(c *call) error {
 		Last: c.moment(info.LastSuccessAt), LastFailure: c.moment(info.LastFailureAt), Failing: c.moment(info.FailingSince),
 		Pending: info.Pending,
 	}
-	if secret, ok := c.handler.kept.take(c.Now(), c.keptKey("secret", info.ID)).(string); ok && !c.readOnly() {
-		d.Secret = secret
-	}
 	if d.Day, err = c.day(info.ID); err != nil {
 		return err
 	}
@@ -92,6 +89,9 @@ func endpointPage(c *call) error {
 		return err
 	}
 	d.Recent = c.deliveryRows(page.Deliveries, nil)
+	if secret := c.takeSecret(info.ID); !c.readOnly() {
+		d.Secret = secret
+	}
 	return c.page(http.StatusOK, "endpoint.html", d.URL, "endpoints", d)
 }
 

@@ -61,7 +61,7 @@ func (c *call) secretPage(status int, d *secretDetail) error {
 	d.PublicKeys = info.PublicKeys
 	d.CanReveal = c.mayReveal()
 	d.Overlaps = overlapChoices
-	made, _ := c.handler.kept.take(c.Now(), c.keptKey("secret", info.ID)).(string)
+	made := c.takeSecret(info.ID)
 	for i, s := range secrets {
 		row := secretRow{Kind: "HMAC-SHA256 (whsec_)", Newest: i == 0, Since: c.moment(s.CreatedAt), Until: c.moment(s.ExpiresAt)}
 		if strings.HasPrefix(s.Secret, "whsk_") {
@@ -78,6 +78,17 @@ func (c *call) secretPage(status int, d *secretDetail) error {
 		title = "Error: " + title
 	}
 	return c.page(status, "secret.html", title, "endpoints", d)
+}
+
+// takeSecret is a secret that was made just now, to be shown once; empty when there
+// is none. It is asked for last, so that no error costs it, and not for a HEAD,
+// whose answer nobody is shown.
+func (c *call) takeSecret(id string) string {
+	if c.r.Method == http.MethodHead {
+		return ""
+	}
+	secret, _ := c.handler.kept.take(c.Now(), c.keptKey("secret", id)).(string)
+	return secret
 }
 
 // mayReveal tells whether secrets that are there already are shown.
