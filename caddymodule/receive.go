@@ -68,6 +68,7 @@ type Receive struct {
 	// because Caddy logs exported fields of handlers when it debugs.
 	settings receiver.Config
 	secrets  *secretFiles
+	reread   atomic.Pointer[[]string]          // the secrets of settings, once their files were read again
 	receiver atomic.Pointer[receiver.Receiver] // set by the app's Start
 }
 
@@ -174,6 +175,7 @@ func (h *Receive) receiverFor(ctx context.Context) *receiver.Receiver {
 		return nil
 	}
 	settings := h.settings
+	settings.Secrets = h.secretsInForce()
 	settings.Dedupe.Persist = "" // it is kept where the configuration in force says
 	rc, err := h.receiverOn(state, settings)
 	if err != nil {

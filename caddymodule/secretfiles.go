@@ -132,5 +132,15 @@ func (s *secretFiles) readAgain(written, inForce []string, use func([]string) er
 // now, if they have changed.
 func (h *Receive) readSecretsAgain() {
 	use := func(secrets []string) error { return h.receiver.Load().SetSecrets(secrets) }
-	h.settings.Secrets = h.secrets.readAgain(h.Secrets, h.settings.Secrets, use, h.log, slog.String("receiver", h.settings.Name))
+	secrets := h.secrets.readAgain(h.Secrets, h.secretsInForce(), use, h.log, slog.String("receiver", h.settings.Name))
+	h.reread.Store(&secrets)
+}
+
+// secretsInForce are the receiver's secrets now. Requests may ask for them while
+// they are read again.
+func (h *Receive) secretsInForce() []string {
+	if reread := h.reread.Load(); reread != nil {
+		return *reread
+	}
+	return h.settings.Secrets
 }
