@@ -327,7 +327,7 @@ func requestHead(r *http.Request) string {
 // curlCommand sends the request, with the body from a file.
 func curlCommand(r *http.Request, file string) string {
 	var b strings.Builder
-	b.WriteString("curl --request " + quoted(r.Method))
+	b.WriteString("curl --globoff --request " + quoted(r.Method))
 	if r.Host != r.URL.Host {
 		b.WriteString(" --header " + quoted("Host: "+r.Host))
 	}

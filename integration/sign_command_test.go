@@ -140,7 +140,8 @@ func TestSecretAndSignCommands(t *testing.T) {
 }
 
 // TestSignCommandForCurl guards that the printed command is one that a shell
-// runs, whatever is in the names, and that curl sends what was signed.
+// runs, whatever is in the names, and that curl sends what was signed, once: to
+// it, brackets and braces in a URL stand for several.
 func TestSignCommandForCurl(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed: this test runs a command of it")
@@ -153,7 +154,7 @@ func TestSignCommandForCurl(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, notes, code := c.run("", "webhooks", "sign", "github", "--secret-file", "secret", "--data-file", file, "--curl", "--url", app.URL+"/in?a='$(id)", "--header", "X-Quoted: it's $HOME")
+	out, notes, code := c.run("", "webhooks", "sign", "github", "--secret-file", "secret", "--data-file", file, "--curl", "--url", app.URL+"/in?a='$(id)&b={c,d}[1-2]", "--header", "X-Quoted: it's $HOME")
 	if code != 0 {
 		t.Fatalf("exit code %d, printed %q", code, notes)
 	}

@@ -13,7 +13,7 @@ func curl(r *sender.TestRequest) string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("curl -i -X " + r.Method + " " + quoted(r.URL))
+	b.WriteString("curl -g -i -X " + r.Method + " " + quoted(r.URL))
 	for _, h := range headerList(r.Headers) {
 		b.WriteString(" \\\n  -H " + quoted(h.Name+": "+h.Value))
 	}

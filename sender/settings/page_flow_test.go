@@ -31,7 +31,7 @@ func TestPagesFromTheFirstToTheLast(t *testing.T) {
 	r.browse(endpoint+"/test").has("conversation.created", "conv_123")
 	r.browse(endpoint + "/test?type=message.created").has("Send message.created")
 	tested := r.post(endpoint+"/test", url.Values{"type": {"conversation.resolved"}})
-	r.follow(endpoint+"/test", tested).has("The test has succeeded", "Egress rules", "curl -i -X POST", "Webhook-Signature: v1,", "Activate this webhook", "200 OK").lacks(headerValue)
+	r.follow(endpoint+"/test", tested).has("The test has succeeded", "Egress rules", "curl -g -i -X POST", "Webhook-Signature: v1,", "Activate this webhook", "200 OK").lacks(headerValue)
 	r.browse(endpoint + "/test").lacks("The test has succeeded") // without being asked for
 	r.site.answers(http.StatusUnauthorized, "who are you?")
 	r.follow(endpoint+"/test", r.post(endpoint+"/test", url.Values{"type": {"conversation.created"}})).has("The test has failed", "401", "who are you?").lacks("Activate this webhook")

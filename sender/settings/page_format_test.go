@@ -140,7 +140,7 @@ func TestEventsThatOthersCover(t *testing.T) {
 // of a shell.
 func TestCurlCommandsRunAsTheyAre(t *testing.T) {
 	got := settings.Curl(&sender.TestRequest{Method: "POST", URL: "https://example.com/?a=$(id)", Headers: map[string][]string{"X-A": {"it's"}}, Body: "{\"a\":\"'; rm -rf ~\"}"})
-	want := "curl -i -X POST 'https://example.com/?a=$(id)' \\\n  -H 'X-A: it'\\''s' \\\n  --data-binary '{\"a\":\"'\\''; rm -rf ~\"}'"
+	want := "curl -g -i -X POST 'https://example.com/?a=$(id)' \\\n  -H 'X-A: it'\\''s' \\\n  --data-binary '{\"a\":\"'\\''; rm -rf ~\"}'"
 	if got != want {
 		t.Errorf("it is\n%s\nwant\n%s", got, want)
 	}
