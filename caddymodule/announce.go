@@ -98,9 +98,9 @@ type whenStarted struct{ app *App }
 
 // Handle is called once, after all apps of the configuration have started. It
 // returns no error: that would say that the event is not to be handled.
-func (w whenStarted) Handle(context.Context, caddy.Event) error {
+func (w whenStarted) Handle(_ context.Context, event caddy.Event) error {
 	e := w.app.engine.Load()
-	if e == nil {
+	if e == nil || !isCaddys(event) {
 		return nil
 	}
 	if err := e.enforce(w.app); err != nil {
@@ -117,10 +117,16 @@ func (w whenStarted) Handle(context.Context, caddy.Event) error {
 type whenStopping struct{ app *App }
 
 // Handle is called once, before the apps of the configuration are stopped.
-func (w whenStopping) Handle(context.Context, caddy.Event) error {
-	w.app.beginToEnd()
+func (w whenStopping) Handle(_ context.Context, event caddy.Event) error {
+	if isCaddys(event) {
+		w.app.beginToEnd()
+	}
 	return nil
 }
+
+// isCaddys tells whether an event is Caddy's own: other modules may have events of
+// the same name.
+func isCaddys(e caddy.Event) bool { return e.Origin() == nil }
 
 // Interface guards
 var (

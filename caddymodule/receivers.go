@@ -67,8 +67,10 @@ func (a *Receivers) Provision(ctx caddy.Context) error {
 type whenReceiversStarted struct{ app *Receivers }
 
 // Handle is called once, after all apps of the configuration have started.
-func (w whenReceiversStarted) Handle(context.Context, caddy.Event) error {
-	close(w.app.started)
+func (w whenReceiversStarted) Handle(_ context.Context, event caddy.Event) error {
+	if isCaddys(event) {
+		close(w.app.started)
+	}
 	return nil
 }
 
