@@ -3,6 +3,7 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,10 @@ func ParseDuration(s string) (Duration, error) {
 	if !found {
 		rest = s
 	} else {
-		count, err := strconv.ParseUint(n, 10, 16)
+		count, err := strconv.ParseUint(n, 10, 64)
+		if count > uint64(math.MaxInt64/(24*time.Hour)) {
+			return 0, tooLong(s)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("duration %q is not understood: write a whole number of days first, such as 30d or 1d12h", s)
 		}
@@ -36,9 +40,13 @@ func ParseDuration(s string) (Duration, error) {
 		return 0, fmt.Errorf("duration %q is not understood: write a number and a unit, such as 500ms, 30s, 5m, 2h or 30d", s)
 	}
 	if d > 0 && days+d < days { // past the range of int64
-		return 0, fmt.Errorf("duration %q is too long: use less than 292 years", s)
+		return 0, tooLong(s)
 	}
 	return Duration(days + d), nil
+}
+
+func tooLong(s string) error {
+	return fmt.Errorf("duration %q is too long: use less than 292 years", s)
 }
 
 // String writes the duration as people do: as [time.Duration] would, less the

@@ -24,6 +24,7 @@ func TestParseDuration(t *testing.T) {
 		"1d12h":       day + 12*time.Hour,
 		"7d0s":        7 * day,
 		"65535d":      65535 * day,
+		"106751d":     106751 * day,
 		"65535d1000h": 65535*day + 1000*time.Hour,
 	}
 	for in, want := range accepted {
@@ -37,22 +38,23 @@ func TestParseDuration(t *testing.T) {
 		days  = " is not understood: write a whole number of days first, such as 30d or 1d12h"
 	)
 	refused := map[string]string{
-		"":           `duration ""` + units,
-		"30":         `duration "30"` + units,
-		"s":          `duration "s"` + units,
-		"1 h":        `duration "1 h"` + units,
-		"5 minutes":  `duration "5 minutes"` + units,
-		"1d1d":       `duration "1d1d"` + units,
-		"1d-2h":      `duration "1d-2h"` + units,
-		"99999999h":  `duration "99999999h"` + units,
-		"d":          `duration "d"` + days,
-		"1.5d":       `duration "1.5d"` + days,
-		"-1d":        `duration "-1d"` + days,
-		"+1d":        `duration "+1d"` + days,
-		"12h1d":      `duration "12h1d"` + days,
-		"65536d":     `duration "65536d"` + days,
-		"1 day":      `duration "1 day"` + days,
-		"never, duh": `duration "never, duh"` + days,
+		"":                      `duration ""` + units,
+		"30":                    `duration "30"` + units,
+		"s":                     `duration "s"` + units,
+		"1 h":                   `duration "1 h"` + units,
+		"5 minutes":             `duration "5 minutes"` + units,
+		"1d1d":                  `duration "1d1d"` + units,
+		"1d-2h":                 `duration "1d-2h"` + units,
+		"99999999h":             `duration "99999999h"` + units,
+		"d":                     `duration "d"` + days,
+		"1.5d":                  `duration "1.5d"` + days,
+		"-1d":                   `duration "-1d"` + days,
+		"+1d":                   `duration "+1d"` + days,
+		"12h1d":                 `duration "12h1d"` + days,
+		"106752d":               `duration "106752d" is too long: use less than 292 years`,
+		"99999999999999999999d": `duration "99999999999999999999d" is too long: use less than 292 years`,
+		"1 day":                 `duration "1 day"` + days,
+		"never, duh":            `duration "never, duh"` + days,
 		// Days and hours are each in range here, but their sum is not.
 		"65535d2000000h": `duration "65535d2000000h" is too long: use less than 292 years`,
 	}

@@ -90,8 +90,8 @@ func CheckEventID(id string) error {
 	if id == "" || len(id) > maxEventIDLength {
 		return fmt.Errorf("id has %d characters: use 1 to %d, or leave it out to have one made", len(id), maxEventIDLength)
 	}
-	for i := range len(id) {
-		switch c := id[i]; {
+	for _, c := range id {
+		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-', c == ':':
 		default:
 			return fmt.Errorf("id holds the character %q: use letters, digits, \"_\", \"-\" and \":\" only", c)

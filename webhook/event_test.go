@@ -90,6 +90,8 @@ func TestCheckEventID(t *testing.T) {
 		"evt\x001":               `id holds the character '\x00'` + remedy,
 		`evt"1`:                  `id holds the character '"'` + remedy,
 		"evt/1":                  "id holds the character '/'" + remedy,
+		"évt":                    "id holds the character 'é'" + remedy,
+		"evt\xff":                "id holds the character '\uFFFD'" + remedy,
 	} {
 		if err := webhook.CheckEventID(id); err == nil || err.Error() != want {
 			t.Errorf("CheckEventID(%q):\n%v\nwant:\n%s", id, err, want)
