@@ -197,7 +197,12 @@ func segment(s string) string {
 }
 
 // isNotFound tells that there is no such thing, while the API is there.
-func isNotFound(err error) bool {
+func isNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
+
+// isAmbiguous tells that there are several of this ID.
+func isAmbiguous(err error) bool { return hasStatus(err, http.StatusConflict) }
+
+func hasStatus(err error, status int) bool {
 	r, ok := errors.AsType[*refusal](err)
-	return ok && r.status == http.StatusNotFound
+	return ok && r.status == status
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,12 +45,15 @@ func (set *commands) show() *cobra.Command {
 Shows all that is known of a delivery with its attempts, an event with its
 deliveries, an endpoint, or a replay with its progress. The ID says which of
 them it is; one that was chosen by somebody else, such as the name of an
-endpoint in the configuration, is looked for among all of them.`),
+endpoint in the configuration, is looked for among all of them. Tenants may
+have events of the same ID: --tenant says whose is meant.`),
 		Example: `  $ caddy webhooks show dlv_1_ep_0192f0c1a2b37c4d8e5f60718293a4b5
   $ caddy webhooks show evt_0192f0c1a2b37c4d8e5f60718293a4b5
+  $ caddy webhooks show order-17 --tenant acme
   $ caddy webhooks show crm --json`,
 		RunE: set.does(needs("ID"), showID),
 	}
+	cmd.Flags().String("tenant", "", "Whose event it is, by `tenant`, where several have one of this ID; '' for the one without a tenant")
 	cmd.Flags().BoolP("verbose", "v", false, "Show the headers of each attempt as well")
 	jsonFlag(cmd, "Print it as JSON")
 	return cmd
@@ -58,9 +62,16 @@ endpoint in the configuration, is looked for among all of them.`),
 func showID(ctx context.Context, c *call) error {
 	id := c.args[0]
 	for _, k := range likely(id) {
-		answer, err := c.client.get(ctx, k.path+segment(id), nil)
-		if isNotFound(err) {
+		var query url.Values
+		if k.prefix == "evt_" { // the others have IDs of their own
+			query = c.filter()
+		}
+		answer, err := c.client.get(ctx, k.path+segment(id), query)
+		switch {
+		case isNotFound(err):
 			continue
+		case isAmbiguous(err):
+			return fmt.Errorf("several tenants have an event of the ID %q: say by --tenant whose is meant", id)
 		}
 		if err != nil {
 			return err

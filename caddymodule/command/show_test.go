@@ -114,6 +114,20 @@ func TestShowFinds(t *testing.T) {
 	r.wants(r.run("show", "none"), result{Code: 1, Notes: "Error: the store cannot be read\n"})
 }
 
+// TestShowEventOfTenants tells apart events of one ID, which tenants choose without
+// knowing of each other.
+func TestShowEventOfTenants(t *testing.T) {
+	r := newRig(t)
+	notFound := reply{status: 404, body: `{"detail":"there is no such thing"}`}
+	r.answer("GET deliveries/order-17", notFound)
+	r.answer("GET events/order-17", reply{status: 409, body: `{"detail":"say whose is meant with the parameter tenant"}`})
+	r.ok("GET events/order-17?tenant=acme", `{"tenant":"acme"}`)
+	r.ok("GET events/order-17?tenant=", `{"tenant":""}`)
+	r.wants(r.run("show", "order-17"), result{Code: 1, Notes: "Error: several tenants have an event of the ID \"order-17\": say by --tenant whose is meant\n"})
+	r.wants(r.run("show", "order-17", "--tenant", "acme", "--json"), result{Out: "{\n  \"tenant\": \"acme\"\n}\n"})
+	r.wants(r.run("show", "order-17", "--tenant", "", "--json"), result{Out: "{\n  \"tenant\": \"\"\n}\n"})
+}
+
 const crm = `{"id":"crm","tenant":"acme","url":"https://crm.example/hooks","description":"The CRM","events":["conversation.*","message.created"],"headers":{"X-B":"[hidden]","X-A":"[hidden]"},
 	"rate":"100/s","retry":["5s","5m"],"read_only":true,"state":"disabled","reason":"it answered 410","signed":true,"last_success_at":"2024-03-04T10:00:00Z","pending":3}`
 
