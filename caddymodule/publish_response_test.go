@@ -273,6 +273,27 @@ func TestAnswersThatCannotBePublished(t *testing.T) {
 	}
 }
 
+// TestEventsSetBeforehand: what is about events does not reach the client with the
+// answer that is given in the application's place either, when it was set before
+// the application was asked, as Caddy's directive header does.
+func TestEventsSetBeforehand(t *testing.T) {
+	a := newAnswering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })
+	handler := a.server.Config.Handler
+	a.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Webhook-Event", "order.lost")
+		w.Header().Set("Webhook-Event-Data", "body")
+		w.Header().Set("X-Frame-Options", "DENY")
+		handler.ServeHTTP(w, r)
+	})
+	resp, _ := a.do(http.MethodPost, nil)
+	if resp.StatusCode != http.StatusBadGateway || resp.Header.Get("X-Frame-Options") != "DENY" {
+		t.Fatalf("answered %d with %v, want 502 and what else was set beforehand", resp.StatusCode, resp.Header)
+	}
+	if resp.Header.Get("Webhook-Event") != "" || resp.Header.Get("Webhook-Event-Data") != "" {
+		t.Errorf("the client was told of the event: %v", resp.Header)
+	}
+}
+
 // TestAnswersWithoutStore: while the event cannot be stored, the client is asked
 // to come again.
 func TestAnswersWithoutStore(t *testing.T) {

@@ -125,11 +125,13 @@ func (w *publishingWriter) fail(err error) {
 	w.publisher.refuse(w.ResponseWriterWrapper, w.request, err)
 }
 
-// forget removes what the application has set in the answer's head.
+// forget removes what the application has set in the answer's head, and what is
+// about events there, whoever has set it: the directive header comes before.
 func (w *publishingWriter) forget() {
 	header := w.Header()
 	clear(header)
 	maps.Copy(header, w.before)
+	removeEventHeaders(header)
 }
 
 func (w *publishingWriter) tooLarge() error {
