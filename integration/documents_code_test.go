@@ -212,6 +212,9 @@ func TestDocumentedVersionOfCaddy(t *testing.T) {
 
 // checkUnit has systemd verify a unit.
 func checkUnit(t *testing.T, b docBlock) {
+	if strings.Contains(b.text, "--environ") {
+		t.Errorf("%s: --environ writes the environment into the journal, with the secrets in it", b)
+	}
 	need(t, "systemd-analyze")
 	path, err := binary()
 	if err != nil {
