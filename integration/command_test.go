@@ -265,6 +265,15 @@ func TestCommandsWithoutWebhooks(t *testing.T) {
 	if out, err := withConfig.CombinedOutput(); !strings.Contains(string(out), "not configured") {
 		t.Errorf("with the address from the configuration: %v\n%s", err, out)
 	}
+	// The one that runs, at the default address, is not the one of a configuration
+	// that has none.
+	off := filepath.Join(c.home, "Caddyfile.off")
+	writeFile(t, off, "{\n\tadmin off\n}\n")
+	withoutAdmin := c.command("webhooks", "status", "--config", off)
+	withoutAdmin.Env = append(withoutAdmin.Env, "CADDY_ADMIN="+c.admin)
+	if out, err := withoutAdmin.CombinedOutput(); err == nil || !strings.Contains(string(out), "has `admin off`, and such a Caddy cannot be asked") || strings.Contains(string(out), "not configured") {
+		t.Errorf("with a configuration without an admin API: %v\n%s", err, out)
+	}
 	c.stop()
 	if got := c.webhooks("status"); got.code != 1 || !strings.Contains(got.notes, "no Caddy answers at "+c.admin+" (connection refused): start it, or give ") {
 		t.Errorf("without a Caddy: %+v", got)
