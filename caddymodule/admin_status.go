@@ -33,7 +33,7 @@ type adminStore struct {
 	Size   int64  `json:"size_bytes"`
 }
 
-// adminBacklog is what waits, and for how long.
+// adminBacklog is what waits, and for how long the oldest of it has been due.
 type adminBacklog struct {
 	Pending int64   `json:"pending"`
 	Oldest  float64 `json:"oldest_seconds"`

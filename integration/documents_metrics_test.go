@@ -191,3 +191,41 @@ func TestGrafanaDashboard(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "rules.yml"), rules.String())
 	runIn(t, dir, "", "promtool", "check", "rules", "rules.yml")
 }
+
+// alertCases are endpoints of which one is down, with what the documented rules
+// must make of them: Prometheus's own tests of rules.
+const alertCases = `rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+- interval: 1m
+  input_series:
+  - {series: 'caddy_webhooks_backlog_deliveries{endpoint="down"}', values: 0x10 1x110}
+  - {series: 'caddy_webhooks_backlog_age_seconds{endpoint="down"}', values: 0x120} # its retry is not due
+  - {series: 'caddy_webhooks_deliveries_total{endpoint="down",outcome="succeeded"}', values: 5x120}
+  - {series: 'caddy_webhooks_backlog_deliveries{endpoint="busy"}', values: 3x120}
+  - {series: 'caddy_webhooks_deliveries_total{endpoint="busy",outcome="succeeded"}', values: 0+1x120}
+  - {series: 'caddy_webhooks_backlog_deliveries{endpoint="idle"}', values: 0x120}
+  - {series: 'caddy_webhooks_deliveries_total{endpoint="idle",outcome="succeeded"}', values: 0x120}
+  alert_rule_test:
+  - {eval_time: 60m, alertname: WebhookEndpointDown}
+  - eval_time: 90m
+    alertname: WebhookEndpointDown
+    exp_alerts:
+    - exp_labels: {endpoint: down}
+      exp_annotations: {summary: "down: deliveries have been pending for an hour, and none has succeeded"}
+`
+
+// TestAlertOfAnEndpointThatIsDown: an endpoint to which nothing gets through is
+// told of within an hour or so, long before its retries are used up, also when so
+// little is sent to it that nothing is due in between.
+func TestAlertOfAnEndpointThatIsDown(t *testing.T) {
+	need(t, "promtool")
+	dir := t.TempDir()
+	for _, b := range blocksOf(t, filepath.Join("..", "docs", "operating.md")) {
+		if b.has("rules") {
+			writeFile(t, filepath.Join(dir, "rules.yml"), b.text)
+		}
+	}
+	writeFile(t, filepath.Join(dir, "cases.yml"), alertCases)
+	runIn(t, dir, "", "promtool", "test", "rules", "cases.yml")
+}

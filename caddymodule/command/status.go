@@ -93,7 +93,7 @@ func (c *call) showStatus(s *statusAnswer) {
 		if s.Backlog.Pending > 0 {
 			backlog = count(s.Backlog.Pending, "delivery is pending", "deliveries are pending")
 			if s.Backlog.Oldest > 0 {
-				backlog += ", the oldest for " + span(time.Duration(s.Backlog.Oldest*float64(time.Second)))
+				backlog += ", the oldest due for " + span(time.Duration(s.Backlog.Oldest*float64(time.Second)))
 			}
 		}
 		f.add("Backlog", backlog)

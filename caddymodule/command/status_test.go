@@ -13,7 +13,7 @@ func TestStatus(t *testing.T) {
 Version    v0.1.0
 Sender     running
 Store      sqlite, 12 MiB
-Backlog    12 deliveries are pending, the oldest for 3m
+Backlog    12 deliveries are pending, the oldest due for 3m
 Endpoints  4 active, 1 disabled, 2 retired
 
 RECEIVER  PROVIDER        SEEN  IN FLIGHT  FORGOTTEN  PERSISTS
