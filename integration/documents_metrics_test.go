@@ -192,8 +192,9 @@ func TestGrafanaDashboard(t *testing.T) {
 	runIn(t, dir, "", "promtool", "check", "rules", "rules.yml")
 }
 
-// alertCases are endpoints of which one is down, with what the documented rules
-// must make of them: Prometheus's own tests of rules.
+// alertCases are endpoints of which one is down, and receivers of which one has a
+// secret that has changed, with what the documented rules must make of them:
+// Prometheus's own tests of rules.
 const alertCases = `rule_files: [rules.yml]
 evaluation_interval: 1m
 tests:
@@ -206,8 +207,18 @@ tests:
   - {series: 'caddy_webhooks_deliveries_total{endpoint="busy",outcome="succeeded"}', values: 0+1x120}
   - {series: 'caddy_webhooks_backlog_deliveries{endpoint="idle"}', values: 0x120}
   - {series: 'caddy_webhooks_deliveries_total{endpoint="idle",outcome="succeeded"}', values: 0x120}
+  - {series: 'caddy_webhooks_verify_failures_total{receiver="changed",reason="signature_mismatch"}', values: 0x60 1x7 2x7 3x7 4x7 5x7 6x7 7x7 8x7}
+  - {series: 'caddy_webhooks_received_total{receiver="changed",verdict="accepted"}', values: 0+1x60 60x60}
+  - {series: 'caddy_webhooks_verify_failures_total{receiver="probed",reason="signature_missing"}', values: 0+9x120}
+  - {series: 'caddy_webhooks_received_total{receiver="probed",verdict="accepted"}', values: 7x120}
   alert_rule_test:
   - {eval_time: 60m, alertname: WebhookEndpointDown}
+  - {eval_time: 60m, alertname: WebhookReceiverRefuses}
+  - eval_time: 120m
+    alertname: WebhookReceiverRefuses
+    exp_alerts:
+    - exp_labels: {receiver: changed}
+      exp_annotations: {summary: "changed: nothing is authentic any more; has the secret changed, or the clock?"}
   - eval_time: 90m
     alertname: WebhookEndpointDown
     exp_alerts:
@@ -215,10 +226,11 @@ tests:
       exp_annotations: {summary: "down: deliveries have been pending for an hour, and none has succeeded"}
 `
 
-// TestAlertOfAnEndpointThatIsDown: an endpoint to which nothing gets through is
-// told of within an hour or so, long before its retries are used up, also when so
-// little is sent to it that nothing is due in between.
-func TestAlertOfAnEndpointThatIsDown(t *testing.T) {
+// TestAlertsOfLittleTraffic: an endpoint to which nothing gets through is told of
+// within an hour or so, long before its retries are used up, also when so little is
+// sent to it that nothing is due in between; and a receiver whose secret has
+// changed, also when it is seldom called. Strangers who sign nothing are no news.
+func TestAlertsOfLittleTraffic(t *testing.T) {
 	need(t, "promtool")
 	dir := t.TempDir()
 	for _, b := range blocksOf(t, filepath.Join("..", "docs", "operating.md")) {
