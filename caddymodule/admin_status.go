@@ -33,9 +33,11 @@ type adminStore struct {
 	Size   int64  `json:"size_bytes"`
 }
 
-// adminBacklog is what waits, and for how long the oldest of it has been due.
+// adminBacklog is what waits, how much of it for endpoints that are not here, and
+// for how long the oldest of it has been due.
 type adminBacklog struct {
 	Pending int64   `json:"pending"`
+	Astray  int64   `json:"astray,omitempty"`
 	Oldest  float64 `json:"oldest_seconds"`
 }
 
@@ -90,7 +92,7 @@ func (o *adminOverview) describe(r *http.Request, app *App) error {
 	}
 	o.Running = true
 	o.Store = &adminStore{Module: app.store.CaddyModule().ID.Name(), Size: overview.StoreSize}
-	o.Backlog = adminBacklog{Pending: overview.Pending, Oldest: overview.Oldest.Seconds()}
+	o.Backlog = adminBacklog{Pending: overview.Pending, Astray: overview.Astray, Oldest: overview.Oldest.Seconds()}
 	o.Outbox = overview.Outbox
 	o.Endpoints = overview.Endpoints
 	return nil

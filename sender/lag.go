@@ -42,6 +42,11 @@ func (s *Sender) backlogSamples() []backlogSample {
 		}
 		samples = append(samples, sample)
 	}
+	for id, n := range counts {
+		if targets[id] == nil { // they wait for one that is not here (any more)
+			samples = append(samples, backlogSample{endpoint: runtimeEndpoints, deliveries: n})
+		}
+	}
 	return samples
 }
 

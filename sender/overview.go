@@ -19,6 +19,11 @@ type Overview struct {
 	// Pending is how many deliveries wait or are under way.
 	Pending int64
 
+	// Astray is how many of these are for endpoints that this sender does not
+	// have: they were taken out of the configuration, or stand in that of another
+	// sender with the same store.
+	Astray int64
+
 	// Oldest is how long the oldest delivery has waited of those that are due
 	// and not under way; 0 when there is none.
 	Oldest time.Duration
@@ -47,6 +52,10 @@ func (s *Sender) Overview(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
+	if o.Astray, err = s.astray(ctx); err != nil {
+		return Overview{}, err
+	}
+	o.Pending = o.Astray
 	o.Outbox = s.countOutbox(ctx)
 	now := s.clock.Now()
 	for i := range page.Endpoints {
@@ -58,4 +67,15 @@ func (s *Sender) Overview(ctx context.Context) (Overview, error) {
 		}
 	}
 	return o, nil
+}
+
+// astray counts the pending deliveries of endpoints that are not here.
+func (s *Sender) astray(ctx context.Context) (n int64, err error) {
+	counts, err := s.pendingCounts(ctx)
+	for id, pending := range counts {
+		if s.directory.get(id) == nil {
+			n += pending
+		}
+	}
+	return n, err
 }

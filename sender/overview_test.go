@@ -2,10 +2,13 @@ package sender_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/manysends/caddy-webhooks/sender"
 	"github.com/manysends/caddy-webhooks/webhook"
@@ -41,6 +44,39 @@ func TestOverview(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the overview (-want +got):\n%s", diff)
+	}
+}
+
+// TestOverviewOfWhatIsAstray: what waits for an endpoint that was taken out of the
+// configuration is still counted, as it is for max_backlog, and goes out when the
+// endpoint is there again.
+func TestOverviewOfWhatIsAstray(t *testing.T) {
+	c := toPeers(newPeer(t, nil), newPeer(t, status(500)))
+	r := newRig(t, c)
+	r.publish("1")
+	r.delivered("a", "1")
+	r.settled("1", "b", 1)
+	both := r.config.Endpoints
+	r.config.Endpoints = both[:1]
+	r.apply()
+	got, err := r.Overview(t.Context())
+	if err != nil || got.Pending != 1 || got.Astray != 1 {
+		t.Errorf("without the endpoint: %+v, %v, want 1 pending, and that astray", got, err)
+	}
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(r.Collector())
+	const counted = `
+# HELP caddy_webhooks_backlog_deliveries Deliveries that wait or are under way.
+# TYPE caddy_webhooks_backlog_deliveries gauge
+caddy_webhooks_backlog_deliveries{endpoint="*"} 1
+`
+	if err := testutil.GatherAndCompare(nonZero{registry}, strings.NewReader(counted), namesIn(counted)...); err != nil {
+		t.Error(err)
+	}
+	r.config.Endpoints = both
+	r.apply()
+	if got, err = r.Overview(t.Context()); err != nil || got.Pending != 1 || got.Astray != 0 {
+		t.Errorf("with the endpoint again: %+v, %v, want 1 pending, and none astray", got, err)
 	}
 }
 

@@ -38,6 +38,7 @@ type statusAnswer struct {
 	}
 	Backlog *struct {
 		Pending int64
+		Astray  int64
 		Oldest  float64 `json:"oldest_seconds"`
 	}
 	Outbox *struct {
@@ -94,6 +95,9 @@ func (c *call) showStatus(s *statusAnswer) {
 			backlog = count(s.Backlog.Pending, "delivery is pending", "deliveries are pending")
 			if s.Backlog.Oldest > 0 {
 				backlog += ", the oldest due for " + span(time.Duration(s.Backlog.Oldest*float64(time.Second)))
+			}
+			if s.Backlog.Astray > 0 {
+				backlog += ", " + number(int(s.Backlog.Astray)) + " for endpoints that are not here"
 			}
 		}
 		f.add("Backlog", backlog)

@@ -7,13 +7,13 @@ import (
 
 func TestStatus(t *testing.T) {
 	r := newRig(t)
-	r.ok("GET status", `{"version":"v0.1.0","running":true,"store":{"module":"sqlite","size_bytes":12582912},"backlog":{"pending":12,"oldest_seconds":190.5},
+	r.ok("GET status", `{"version":"v0.1.0","running":true,"store":{"module":"sqlite","size_bytes":12582912},"backlog":{"pending":12,"astray":2,"oldest_seconds":190.5},
 		"endpoints":{"inactive":0,"active":4,"disabled":1,"retired":2},"receivers":[{"name":"stripe","provider":"stripe","seen":10,"in_flight":0,"persisting":true},{"name":"github","provider":"github, custom","forgotten":3}]}`)
 	r.wants(r.run("status"), result{Out: `
 Version    v0.1.0
 Sender     running
 Store      sqlite, 12 MiB
-Backlog    12 deliveries are pending, the oldest due for 3m
+Backlog    12 deliveries are pending, the oldest due for 3m, 2 for endpoints that are not here
 Endpoints  4 active, 1 disabled, 2 retired
 
 RECEIVER  PROVIDER        SEEN  IN FLIGHT  FORGOTTEN  PERSISTS
