@@ -3,8 +3,10 @@ package receiver
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -63,7 +65,11 @@ func (rc *Receiver) handleOther(w http.ResponseWriter, r *http.Request, seen *Ob
 	if answer != nil {
 		return rc.greet(w, r, seen, answer)
 	}
-	if refusal := wrongMethod(); !rc.overlook(r, seen, refusal) {
+	refusal := wrongMethod()
+	if rc.provider.handshake.takes(r.Method) {
+		refusal.Err = rc.notConfirmed(r.Method)
+	}
+	if !rc.overlook(r, seen, refusal) {
 		return rc.refuseUnread(w, r, seen, refusal)
 	}
 	if r.Body != nil {
@@ -71,6 +77,19 @@ func (rc *Receiver) handleOther(w http.ResponseWriter, r *http.Request, seen *Ob
 	}
 	rc.tell(r, seen)
 	return next(w, r)
+}
+
+// notConfirmed says of a request that could be a handshake why it is none.
+func (rc *Receiver) notConfirmed(method string) error {
+	var names []string
+	for _, p := range rc.provider.Parameters {
+		names = append(names, p.Name)
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("the method is %s, and the request is no handshake of the provider", method)
+	}
+	return fmt.Errorf("the method is %s, and the request is no handshake that the configuration confirms: compare the parameter %s with what the provider was given",
+		method, strings.Join(names, " or "))
 }
 
 // greet answers a handshake.

@@ -348,3 +348,33 @@ func TestChallenge(t *testing.T) {
 		})
 	}
 }
+
+// TestHandshakesThatAreNotConfirmed: the operator is told which parameter to look
+// at, and the client nothing.
+func TestHandshakesThatAreNotConfirmed(t *testing.T) {
+	for _, c := range []struct{ provider, target, want string }{
+		{"facebook", "/?hub.mode=subscribe&hub.verify_token=mistyped&hub.challenge=1", "compare the parameter verify_token with what the provider was given"},
+		{"dropbox", "/?challenge=", "the method is GET, and the request is no handshake of the provider"},
+		{"github", "/", "the method is not POST"},
+	} {
+		t.Run(c.provider, func(t *testing.T) {
+			config := Config{Provider: c.provider, Secrets: []string{testSecret}}
+			if c.provider == "facebook" {
+				config.Parameters = map[string]string{"verify_token": "as-agreed"}
+			}
+			rc, err := New(config, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := httptest.NewRecorder()
+			err = rc.Handle(w, httptest.NewRequest(http.MethodGet, c.target, http.NoBody), nil)
+			var refusal *Refusal
+			if !errors.As(err, &refusal) || refusal.Status != http.StatusMethodNotAllowed || !strings.Contains(refusal.Err.Error(), c.want) {
+				t.Errorf("refused with %v, want 405 and %q", err, c.want)
+			}
+			if text := err.Error(); strings.Contains(text, "as-agreed") || strings.Contains(text, "mistyped") {
+				t.Errorf("the refusal %q holds a token", text)
+			}
+		})
+	}
+}
