@@ -48,8 +48,7 @@ func TestOverview(t *testing.T) {
 }
 
 // TestOverviewOfWhatIsAstray: what waits for an endpoint that was taken out of the
-// configuration is still counted, as it is for max_backlog, and goes out when the
-// endpoint is there again.
+// configuration is still told of, and goes out when the endpoint is there again.
 func TestOverviewOfWhatIsAstray(t *testing.T) {
 	c := toPeers(newPeer(t, nil), newPeer(t, status(500)))
 	r := newRig(t, c)
