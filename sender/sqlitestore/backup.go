@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -13,9 +14,9 @@ import (
 	"github.com/manysends/caddy-webhooks/sender"
 )
 
-// backupSuffix begins what stands behind the store's name in the names of
-// copies that are being made.
-const backupSuffix = ".backup-"
+// copySuffix stands behind the store's name in the names of copies that are being
+// made, with digits behind it. Nobody calls a backup of his own so.
+const copySuffix = ".copy-in-the-making-"
 
 // Copy is a copy of a store, to be read once and closed. It is itself a store,
 // in one file.
@@ -37,7 +38,7 @@ func (s *Store) Backup(ctx context.Context) (_ *Copy, err error) {
 	default:
 	}
 	// The mode of a file that is made beforehand stays; SQLite takes an empty one.
-	f, err := os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+backupSuffix)
+	f, err := os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+copySuffix)
 	if err != nil {
 		return nil, fmt.Errorf("store %s: copying it: %w", s.path, err)
 	}
@@ -90,8 +91,9 @@ func (c *Copy) Read(p []byte) (int, error) { return c.file.Read(p) }
 // Close removes the copy.
 func (c *Copy) Close() error { return errors.Join(c.file.Close(), os.Remove(c.file.Name())) }
 
-// removeCopies removes copies that a crash has left behind. The caller holds
-// the store's lock, so that none is being made.
+// removeCopies removes copies that a crash has left behind, and nothing else: a
+// person may have put a backup beside the store. The caller holds the store's lock,
+// so that none is being made.
 func removeCopies(path string) error {
 	folder := filepath.Dir(path)
 	entries, err := os.ReadDir(folder)
@@ -99,7 +101,8 @@ func removeCopies(path string) error {
 		return err
 	}
 	for _, e := range entries {
-		if left, err := filepath.Match(filepath.Base(path)+backupSuffix+"[0-9]*", e.Name()); err == nil && left && e.Type().IsRegular() {
+		digits, left := strings.CutPrefix(e.Name(), filepath.Base(path)+copySuffix)
+		if left && digits != "" && strings.Trim(digits, "0123456789") == "" && e.Type().IsRegular() {
 			_ = os.Remove(filepath.Join(folder, e.Name())) // it only takes up room
 		}
 	}

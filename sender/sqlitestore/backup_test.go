@@ -127,7 +127,8 @@ func TestBackupMode(t *testing.T) {
 	}
 }
 
-// TestBackupGivenUp: nothing is left of a copy that is not made.
+// TestBackupGivenUp: nothing is left of a copy that is not made, or that a crash
+// has left behind, and files that somebody has put beside the store stay.
 func TestBackupGivenUp(t *testing.T) {
 	s := openTemp(t)
 	put(t, s, batch(1000, 0, "a"))
@@ -143,13 +144,10 @@ func TestBackupGivenUp(t *testing.T) {
 	if _, err := s.Backup(background); !errors.Is(err, sender.ErrStoreClosed) {
 		t.Errorf("Backup = %v, want ErrStoreClosed", err)
 	}
-	left := s.Path() + backupSuffix + "123"
-	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	mine := s.Path() + backupSuffix + "mine"
-	if err := os.WriteFile(mine, []byte("whole"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, suffix := range []string{copySuffix + "123", ".backup-mine", ".backup-20261130", ".backup-2026-11-30", copySuffix + "1-mine"} {
+		if err := os.WriteFile(s.Path()+suffix, []byte("whole"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s, err := Open(s.Path(), Options{})
 	if err != nil {
@@ -158,5 +156,6 @@ func TestBackupGivenUp(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantFiles(t, s.Path(), "webhooks.db", "webhooks.db.backup-mine", "webhooks.db.lock")
+	wantFiles(t, s.Path(), "webhooks.db", "webhooks.db.backup-2026-11-30", "webhooks.db.backup-20261130", "webhooks.db.backup-mine",
+		"webhooks.db"+copySuffix+"1-mine", "webhooks.db.lock")
 }
