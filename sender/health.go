@@ -96,9 +96,12 @@ func (l *lane) describe(i *EndpointInfo, now time.Time) {
 	}
 }
 
-// disable gives the endpoint up until somebody activates it. The caller holds
-// l.mu.
+// disable gives the endpoint up until somebody activates it. Of attempts that were
+// under way together the first to say so counts. The caller holds l.mu.
 func (l *lane) disable(reason string) {
+	if l.health.Disabled != "" {
+		return
+	}
 	l.health.Disabled = reason
 	l.unload()
 	l.s.unhealthy.add(l)

@@ -92,6 +92,35 @@ func TestGoneStaysDisabled(t *testing.T) {
 	r.wantState(id, sender.StateActive)
 }
 
+// TestGoneIsToldOnce: when all attempts that are under way are answered 410,
+// somebody is told once.
+func TestGoneIsToldOnce(t *testing.T) {
+	const together = 4
+	var arrived sync.WaitGroup
+	arrived.Add(together)
+	gone := newPeer(t, func(w http.ResponseWriter, _ *http.Request, n int) {
+		if n <= together {
+			arrived.Done()
+			arrived.Wait()
+			w.WriteHeader(410)
+		}
+	})
+	r, n := newToldRig(t, toPeers(gone))
+	ids := numbered(together)
+	r.publish(ids...)
+	for _, id := range ids {
+		r.settled(id, "a", 1)
+	}
+	// What is told comes in its order, so that this one is the last.
+	if _, err := r.Activate(t.Context(), "", "a"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the activation is told", func() bool { return slices.Contains(n.kinds(), sender.NoticeEndpointEnabled) })
+	if got := n.kinds(); !slices.Equal(got, []sender.NoticeKind{sender.NoticeEndpointDisabled, sender.NoticeEndpointEnabled}) {
+		t.Errorf("told: %v", got)
+	}
+}
+
 // TestConfiguredEndpointDisabled: an endpoint of the configuration stays
 // disabled over a restart, and begins anew when it is activated, or when the
 // configuration gives it other settings, also before a restart.
