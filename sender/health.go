@@ -113,16 +113,23 @@ func (l *lane) disable(reason string) {
 func (l *lane) enable() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.health.Disabled != "" {
-		l.s.log.Info("endpoint enabled", "endpoint", l.id)
-		l.s.notices.add(Notice{Kind: NoticeEndpointEnabled, At: l.s.clock.Now(), EndpointID: l.id, Tenant: l.tenant()})
-	}
+	l.tellEnabled(l.health.Disabled)
 	l.beginAnew()
 	if l.part != nil {
 		l.health.BegunAt = l.s.clock.Now()
 	}
 	l.s.unhealthy.add(l)
 	l.pump()
+}
+
+// tellEnabled tells that the endpoint is active again, if it was given up for a
+// reason. The caller holds l.mu.
+func (l *lane) tellEnabled(reason string) {
+	if reason == "" {
+		return
+	}
+	l.s.log.Info("endpoint enabled", "endpoint", l.id)
+	l.s.notices.add(Notice{Kind: NoticeEndpointEnabled, At: l.s.clock.Now(), EndpointID: l.id, Tenant: l.tenant()})
 }
 
 // beginAnew forgets the failures. The caller holds l.mu.
@@ -171,10 +178,14 @@ func (s *Sender) loadHealth(ctx context.Context) error {
 		if err := json.Unmarshal(d.Data, &h); err != nil {
 			return fmt.Errorf("health of endpoint %s: what is stored of it cannot be read: %w", d.ID, err)
 		}
+		l := s.lane(d.ID)
 		if h.Settings != "" && h.Settings != t.fingerprint() {
+			if h.Disabled != "" { // it is to be told once
+				l.tellEnabled(h.Disabled)
+				s.unhealthy.add(l)
+			}
 			h = health{}
 		}
-		l := s.lane(d.ID)
 		l.health = h
 		if l.part != nil {
 			l.part.kept, l.part.version = h, d.Version

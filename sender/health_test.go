@@ -121,6 +121,38 @@ func TestGoneIsToldOnce(t *testing.T) {
 	}
 }
 
+// TestEnabledByConfigurationIsTold: somebody is told, once, when an endpoint that
+// was given up begins anew because the configuration gives it other settings, by a
+// reload or before a restart.
+func TestEnabledByConfigurationIsTold(t *testing.T) {
+	p := newPeer(t, statuses(410, 410, 200))
+	r, n := newToldRig(t, toPeers(p))
+	r.publish("first")
+	r.wantState("a", sender.StateDisabled)
+	r.idle("a")
+	r.config.Endpoints[0].Description = "mended"
+	r.apply()
+	p.waitFor(t, 2)
+	r.wantState("a", sender.StateDisabled)
+	r.idle("a")
+	n.wait(t, 3)
+	r.close()
+	r.config.Endpoints[0].Description = "mended again"
+	r.open()
+	r.start()
+	r.delivered("a", "first")
+	r.restart()
+	n.wait(t, 4)
+	r.close() // nothing is told any more
+	want := []sender.NoticeKind{
+		sender.NoticeEndpointDisabled, sender.NoticeEndpointEnabled,
+		sender.NoticeEndpointDisabled, sender.NoticeEndpointEnabled,
+	}
+	if got := n.kinds(); !slices.Equal(got, want) {
+		t.Errorf("told: %v, want %v", got, want)
+	}
+}
+
 // TestConfiguredEndpointDisabled: an endpoint of the configuration stays
 // disabled over a restart, and begins anew when it is activated, or when the
 // configuration gives it other settings, also before a restart.

@@ -21,8 +21,12 @@ func (l *lane) retarget(t *target, changed bool) {
 	if changed {
 		disabled := l.health.Disabled
 		l.beginAnew()
-		if t != nil && t.managed {
+		switch {
+		case t == nil:
+		case t.managed:
 			l.health.Disabled = disabled
+		default:
+			l.tellEnabled(disabled)
 		}
 		l.s.unhealthy.add(l)
 	}
