@@ -33,14 +33,21 @@ type health struct {
 	// several instances must do so.
 	BegunAt time.Time `json:"begun_at,omitzero"`
 
+	// kept is LastSuccessAt as it was last stored; zero when none was.
+	kept time.Time
+
 	// Settings tell which settings of an endpoint in the configuration it was
 	// given up with: with others it begins anew.
 	Settings string `json:"settings,omitempty"`
 }
 
+// keepSuccessEvery is how old a success that is stored may become while there are
+// others. After a restart it is the last one that is known.
+const keepSuccessEvery = time.Hour
+
 // succeeded notes a success, and tells whether that should be kept.
 func (h *health) succeeded(now time.Time) (news bool) {
-	news = !h.FailingSince.IsZero()
+	news = !h.FailingSince.IsZero() || !h.kept.IsZero() && now.Sub(h.kept) >= keepSuccessEvery
 	h.LastSuccessAt, h.FailingSince = now, time.Time{}
 	return news
 }
@@ -186,6 +193,7 @@ func (s *Sender) loadHealth(ctx context.Context) error {
 			}
 			h = health{}
 		}
+		h.kept = h.LastSuccessAt
 		l.health = h
 		if l.part != nil {
 			l.part.kept, l.part.version = h, d.Version
@@ -264,6 +272,7 @@ func (l *lane) healthLocked() (h health, exists bool) {
 	if l.target == nil {
 		return h, false
 	}
+	l.health.kept = l.health.LastSuccessAt
 	h = l.health
 	if !l.target.managed {
 		h.Settings = l.target.fingerprint()

@@ -239,6 +239,44 @@ func TestHopelessIsDisabled(t *testing.T) {
 	})
 }
 
+// TestSuccessesAreKnownAfterARestart: how long an endpoint has had no success
+// counts from about the last one before a restart, and not from the one that was
+// followed by a failure.
+func TestSuccessesAreKnownAfterARestart(t *testing.T) {
+	p := newPeer(t, func(w http.ResponseWriter, req *http.Request, n int) {
+		if req.Header.Get("webhook-id") == "bad" || n == 1 {
+			w.WriteHeader(500)
+		}
+	})
+	c := toPeers(p)
+	c.Retry = slices.Repeat([]webhook.Duration{webhook.Duration(30 * time.Minute)}, 1000)
+	c.Endpoints[0].Timeout = patience
+	r, _ := newToldRig(t, c)
+	r.publish("good")
+	r.settled("good", "a", 1)
+	r.clock.advance(time.Hour)
+	r.delivered("a", "good")
+	for _, id := range numbered(7) {
+		r.clock.advance(24 * time.Hour)
+		r.publish(id)
+		r.delivered("a", id)
+	}
+	success := r.clock.Now()
+	r.idle("a")
+	r.restart()
+	if got := r.info("a").LastSuccessAt; !got.Equal(success) {
+		t.Errorf("the last success is known as that of %s, want %s", got, success)
+	}
+	r.publish("bad")
+	r.settled("bad", "a", 1)
+	failUntil(r, p, success.Add(119*time.Hour))
+	if state := r.info("a").State; state == sender.StateDisabled {
+		t.Fatal("it was disabled before five days were over")
+	}
+	failUntil(r, p, success.Add(123*time.Hour))
+	r.wantState("a", sender.StateDisabled)
+}
+
 // TestOneBadHourIsNotHopeless: failures within a few hours after a quiet week
 // do not disable an endpoint.
 func TestOneBadHourIsNotHopeless(t *testing.T) {
