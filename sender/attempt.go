@@ -129,6 +129,9 @@ func (s *Sender) post(parent context.Context, transport *transport, t *target, e
 		if errors.Is(x.Err(), errTimeout) {
 			err = fmt.Errorf("%w: the limit is %s", errTimeout, t.timeout)
 		}
+		if resp != nil { // what it has asked for it has said before it broke off
+			_, p.retryAfter = judge(resp.StatusCode, resp.Header, end)
+		}
 		p.err = err
 		a.Error = shortened(err.Error())
 		return p

@@ -126,6 +126,22 @@ func TestRetryAfterHonoured(t *testing.T) {
 	}
 }
 
+// TestRetryAfterOfBrokenAnswer: an endpoint that asks to be left alone, and ends its
+// answer early, is left alone.
+func TestRetryAfterOfBrokenAnswer(t *testing.T) {
+	p := newPeer(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+		hijack(t, w, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\nContent-Length: 100\r\n\r\nslow down")
+	})
+	r := newRig(t, toPeers(p))
+	r.publish("e")
+	if d := r.settled("e", "a", 1); d.Due.Before(r.clock.Now().Add(time.Hour)) {
+		t.Errorf("due %s later, want not before an hour", d.Due.Sub(r.clock.Now()))
+	}
+	if info := r.info("a"); info.State != sender.StatePaused || !info.PausedUntil.Equal(r.clock.Now().Add(time.Hour)) {
+		t.Errorf("it is %s until %s, want a pause of an hour", info.State, info.PausedUntil)
+	}
+}
+
 // TestRetryAfterShorterThanSchedule: the endpoint may ask for later, not for
 // sooner.
 func TestRetryAfterShorterThanSchedule(t *testing.T) {
