@@ -116,3 +116,25 @@ func verifierOf(t *testing.T, s string) webhook.Verifier {
 	}
 	return signer.(*webhook.Secret)
 }
+
+// TestURLOnTheWire: what cannot stand in the target of a request is sent in per cent
+// form, and what is so already, or may stand there, as it was written.
+func TestURLOnTheWire(t *testing.T) {
+	for written, sent := range map[string]string{
+		"":                            "/",
+		"?key=a":                      "/?key=a",
+		"/a b?name=Hooks for a \"b\"": "/a%20b?name=Hooks%20for%20a%20%22b%22",
+		"/é?name=é<>":                 "/%C3%A9?name=%C3%A9%3C%3E",
+		"/%2Fa?b=%20+%zz&c='|{}^`\\~": "/%2Fa?b=%20+%zz&c='|{}^`\\~",
+	} {
+		p := newPeer(t, nil)
+		c := toPeers(p)
+		c.Endpoints[0].URL = p.URL + written
+		r := newRig(t, c)
+		r.publish("e")
+		r.delivered("a", "e")
+		if got := p.all()[0].uri; got != sent {
+			t.Errorf("%q is posted to as %q, want %q", written, got, sent)
+		}
+	}
+}

@@ -151,7 +151,23 @@ func (g *guard) checkURL(s string) (*url.URL, error) {
 			return nil, err
 		}
 	}
+	u.RawQuery = escapedQuery(u.RawQuery)
 	return u, nil
+}
+
+// escapedQuery is a query with per cent forms in place of what cannot stand in one
+// (RFC 3986, section 3.4), as browsers write it. Package url does so with paths
+// alone, and a space would end the target of the request before its time.
+func escapedQuery(s string) string {
+	var escaped strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>' {
+			fmt.Fprintf(&escaped, "%%%02X", c)
+		} else {
+			escaped.WriteByte(c)
+		}
+	}
+	return escaped.String()
 }
 
 // addressOf is the address that a host is written as, if it is one.
