@@ -197,7 +197,10 @@ func (s *snapshot) compileEndpoint(e *Endpoint, secrets []EndpointSecret) (*targ
 		return nil, &FieldError{"url", err}
 	}
 	t := &target{id: e.ID, tenant: e.Tenant, label: e.ID, config: e.clone(), url: u, authorization: basicAuthorization(u.User)}
-	if len(e.Tenant) > maxTenant {
+	switch {
+	case e.Tenant == AnyTenant: // of which there are no events
+		return nil, &FieldError{"tenant", fmt.Errorf("%q is no name, and an endpoint gets the events of one tenant: name one, or leave it out", e.Tenant)}
+	case len(e.Tenant) > maxTenant:
 		return nil, &FieldError{"tenant", fmt.Errorf("it has %d bytes: use at most %d", len(e.Tenant), maxTenant)}
 	}
 	if t.patterns, err = compilePatterns(e.Events); err != nil {

@@ -64,6 +64,8 @@ func TestValidateRefuses(t *testing.T) {
 			`endpoint id: "my crm" holds the character ' ': use letters, digits, "_", "-", "." and ":" only`},
 		{"same ID twice", func(c *Config, e *Endpoint) { c.Endpoints = append(c.Endpoints, *e) },
 			`endpoint crm: there are two of this name: rename one`},
+		{"any tenant", func(_ *Config, e *Endpoint) { e.Tenant = "*" },
+			`endpoint crm: tenant: "*" is no name, and an endpoint gets the events of one tenant: name one, or leave it out`},
 		{"same ID in two tenants", func(c *Config, e *Endpoint) { c.Endpoints = append(c.Endpoints, *e); c.Endpoints[1].Tenant = "b" },
 			`endpoint crm: there are two of this name: rename one`},
 		{"no URL", func(_ *Config, e *Endpoint) { e.URL = "" },

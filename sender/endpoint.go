@@ -10,8 +10,8 @@ type Endpoint struct {
 	// unique. It has 1 to 128 letters, digits, "_", "-", "." or ":". Required.
 	ID string `json:"id"`
 
-	// Tenant is whose events the endpoint gets. Empty in a single-tenant
-	// set-up.
+	// Tenant is whose events the endpoint gets: those of one tenant, and "*" is
+	// not one. Empty in a single-tenant set-up.
 	Tenant string `json:"tenant,omitempty"`
 
 	// URL is where deliveries are posted. It must be https, or http where
