@@ -48,7 +48,8 @@ type Config struct {
 
 	// MaxBacklog is how many deliveries may be pending, over all endpoints.
 	// When there are as many, further events are refused until there are fewer;
-	// what was accepted is safe. Default: no limit.
+	// what was accepted is safe. What waits for an endpoint that is not in the
+	// configuration any more does not count. Default: no limit.
 	MaxBacklog int64 `json:"max_backlog,omitempty"`
 
 	// MaxSize is how large the store may grow, in bytes. When it is larger,

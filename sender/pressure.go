@@ -14,7 +14,7 @@ var ErrBacklog = errors.New("too much is waiting to be delivered")
 
 // pressure is how much waits, as far as there are limits to it.
 type pressure struct {
-	known    atomic.Int64 // deliveries that were pending when they were last counted
+	known    atomic.Int64 // deliveries that were pending for endpoints when they were last counted
 	since    atomic.Int64 // deliveries taken in after that
 	oversize atomic.Bool  // the store is too large, and nothing in it may go
 }
@@ -59,7 +59,11 @@ func (s *Sender) measure(ctx context.Context) error {
 	}
 	total := int64(0)
 	for _, p := range counts {
-		total += p.Deliveries
+		// What waits for an endpoint that has left the configuration may do so for
+		// ever, and becomes no more.
+		if s.directory.get(p.EndpointID) != nil {
+			total += p.Deliveries
+		}
 	}
 	s.pressure.known.Store(total)
 	return nil

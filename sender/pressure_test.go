@@ -72,6 +72,49 @@ func TestMaxBacklog(t *testing.T) {
 	r.delivered("a", "more")
 }
 
+// TestMaxBacklogWithoutEndpoint: what waits for an endpoint that was taken out of
+// the configuration, as one that is dead may be, keeps nobody from publishing, also
+// after a restart. It counts again when the endpoint is back.
+func TestMaxBacklogWithoutEndpoint(t *testing.T) {
+	dead, p := newPeer(t, status(500)), newPeer(t, nil)
+	c := toPeers(dead, p)
+	c.MaxBacklog = 5
+	c.Endpoints[0].Events, c.Endpoints[1].Events = []string{"message.created"}, []string{"label.created"}
+	r := newRig(t, c)
+	r.publish(numbered(5)...)
+	label := func(id string) error {
+		e := event(id)
+		e.Type = "label.created"
+		_, err := r.Publish(t.Context(), e)
+		return err
+	}
+	if err := label("refused"); !errors.Is(err, sender.ErrBacklog) {
+		t.Fatalf("Publish = %v, want ErrBacklog", err)
+	}
+	r.config.Endpoints = c.Endpoints[1:]
+	r.apply()
+	until(t, "there is room", func() bool {
+		r.clock.advance(2 * time.Second)
+		return label("accepted") == nil
+	})
+	r.delivered("b", "accepted")
+	r.restart()
+	if err := label("later"); err != nil {
+		t.Errorf("after a restart: %v", err)
+	}
+	r.delivered("b", "later")
+	// It can be given up all the same.
+	if err := r.CancelDelivery(t.Context(), sender.AnyTenant, "dlv_1_a"); err != nil {
+		t.Error(err)
+	}
+	r.config.Endpoints = c.Endpoints
+	r.apply()
+	until(t, "there is no room", func() bool {
+		r.clock.advance(2 * time.Second)
+		return errors.Is(label(""), sender.ErrBacklog)
+	})
+}
+
 // TestMaxSize: when the store is too large, finished events go before their
 // time, oldest first; when that does not help, further events are refused, and
 // taken in again later.
