@@ -22,6 +22,9 @@ func prepareFolder(path string) (string, error) {
 		return "", errors.New("store: the path is empty: name a file, such as /var/lib/caddy/webhooks.db")
 	}
 	absolute, err := filepath.Abs(path)
+	if err == nil {
+		absolute, err = followLinks(absolute)
+	}
 	if err != nil {
 		return "", fmt.Errorf("store %s: finding its folder: %w", path, err)
 	}
@@ -36,6 +39,28 @@ func prepareFolder(path string) (string, error) {
 		return "", fmt.Errorf("store %s: its folder cannot be used: %w", absolute, err)
 	}
 	return filepath.Join(folder, filepath.Base(absolute)), nil
+}
+
+// followLinks is where a file lies that a path names by symbolic links, also when
+// it is still to be made there, which [filepath.EvalSymlinks] does not tell. The
+// folder may be named by links.
+func followLinks(path string) (string, error) {
+	const most = 40 // as many as Linux follows
+	for range most {
+		to, err := os.Readlink(path)
+		if err != nil {
+			return path, nil //nolint:nilerr // it is no link
+		}
+		if !filepath.IsAbs(to) {
+			folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+			if err != nil {
+				return "", err
+			}
+			to = filepath.Join(folder, to)
+		}
+		path = to
+	}
+	return "", errors.New("the path leads through too many symbolic links: name the file")
 }
 
 // makeFolder is [os.MkdirAll] that survives a loss of power: a new folder is

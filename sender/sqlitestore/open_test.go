@@ -212,6 +212,48 @@ func rootPage(t *testing.T, path, index string) (page int64) {
 	return page
 }
 
+// TestOpenByLink: a store that is made where a symbolic link leads has the lock of
+// the file, not one of the link, so that nobody opens it a second time; and neither
+// does who names the file itself.
+func TestOpenByLink(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "data", "webhooks.db")
+	links := []string{filepath.Join(folder, "absolute.db"), filepath.Join(folder, "relative.db"), filepath.Join(folder, "link.db")}
+	for i, to := range []string{file, "data/webhooks.db", "relative.db"} {
+		if err := os.Symlink(to, links[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, link := range links {
+		if err := os.RemoveAll(filepath.Dir(file)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(link, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range append(links, file) {
+			if second, err := Open(name, Options{}); !errors.Is(err, sender.ErrStoreInUse) {
+				t.Errorf("made as %s, opened again as %s: %v, want ErrStoreInUse", link, name, err)
+				if err == nil {
+					_ = second.Close()
+				}
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantFiles(t, file, "webhooks.db", "webhooks.db.lock")
+	}
+	endless := filepath.Join(folder, "endless.db")
+	if err := os.Symlink(endless, endless); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(endless, Options{}); err == nil || !strings.Contains(err.Error(), "too many symbolic links") {
+		t.Errorf("a link to itself: %v", err)
+	}
+}
+
 // TestOpenAfterRefusal guards against a lock or a connection left behind.
 func TestOpenAfterRefusal(t *testing.T) {
 	path := makeStore(t, 1)
