@@ -87,6 +87,11 @@ func (t *transport) post(x *exchange, to *url.URL, header http.Header, body []by
 		GetBody:       func() (io.ReadCloser, error) { return newRequestBody(body), nil },
 	}
 	resp, err = t.RoundTrip(req.WithContext(x.traced()))
+	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+		// What follows is not HTTP, and the context does not end it.
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
+	}
 	return resp, false, err
 }
 

@@ -134,6 +134,10 @@ func verdictTable() []verdictRow {
 		{name: "504", answer: answers(504), status: 504, want: retried, next: schedule, error: "the endpoint answered 504"},
 		{name: "999", answer: sends("HTTP/1.1 999 Strange\r\n\r\n"), status: 999, want: retried, next: schedule, error: "the endpoint answered 999"},
 		{name: "101", answer: sends("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: webhooks\r\n\r\n"), status: 101, want: retried, next: schedule, error: "the endpoint answered 101"},
+		// What follows a 101 is of another protocol, and has no end that anybody
+		// would see: it is not waited for.
+		{name: "101 that goes on", answer: stalls("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: webhooks\r\n\r\n"), status: 101, want: retried, next: schedule, error: "the endpoint answered 101"},
+		{name: "101 that goes on over TLS", site: overTLS(true, sender.CertificateOptions{}), answer: stalls("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: webhooks\r\n\r\n"), status: 101, want: retried, next: schedule, error: "the endpoint answered 101"},
 
 		// Bodies. At most 64 KiB are read, and 16 KiB kept; what counts is the
 		// status.
