@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -60,8 +61,8 @@ func readSecrets(flags caddycmd.Flags, stdin io.Reader) ([]string, error) {
 	}
 	for _, name := range names {
 		secret := os.Getenv(name)
-		if secret == "" {
-			return nil, fmt.Errorf("--%s %s: the variable is not set, or empty: give the name of one that holds a secret", secretEnvFlag, name)
+		if strings.TrimSpace(secret) == "" {
+			return nil, fmt.Errorf("--%s %s: the variable is not set, or empty, or nothing but white space: give the name of one that holds a secret", secretEnvFlag, name)
 		}
 		secrets = append(secrets, secret)
 	}
@@ -98,8 +99,8 @@ func readSecretFile(name string, stdin io.Reader) (string, error) {
 		return "", fmt.Errorf("it has more than %d bytes, which no secret has: give the file that holds the secret alone", maxSecretFile)
 	}
 	content = bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r"))
-	if len(content) == 0 {
-		return "", errors.New("it is empty: it must hold the secret")
+	if len(bytes.TrimSpace(content)) == 0 {
+		return "", errors.New("it is empty, or nothing but white space: it must hold the secret")
 	}
 	return string(content), nil
 }

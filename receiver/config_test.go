@@ -40,6 +40,7 @@ func TestValidate(t *testing.T) {
 		{"unknown provider", func(c *Config) { c.Provider = "acme" }, []string{`provider "acme" is unknown: use one of `}, false},
 		{"no secrets", func(c *Config) { c.Secrets = nil }, []string{"an empty secret would let anyone in"}, false},
 		{"empty secret", func(c *Config) { c.Secrets[1] = "" }, []string{"secrets[1] is empty"}, false},
+		{"secret of white space", func(c *Config) { c.Provider, c.Secrets = "github", []string{" \r\n\t"} }, []string{"secrets[0] is empty, or nothing but white space"}, false},
 		{"bad secret", func(c *Config) { c.Secrets[0] = "hunter2" }, []string{"secrets[0]: "}, true},
 		{"short secret", func(c *Config) { c.Secrets[0] = "whsec_aHVudGVyMg==" }, []string{"secrets[0]: unusable key: a secret of 7 bytes is too short"}, true},
 		{"verifying key for a body", func(c *Config) { c.Provider, c.Secrets[1] = "manysends_body", verifying }, []string{"secrets[1]: unusable key: the signature member of a body is made with the shared secret only"}, true},

@@ -115,8 +115,12 @@ func TestProviderSettings(t *testing.T) {
 	if len(problems) != 2 {
 		t.Errorf("one missing and one unknown parameter: %q", problems)
 	}
-	Config{Secrets: []string{"s"}}.validateSecrets(needy, schemeOptions{}, report)
+	Config{Parameters: map[string]string{"a": "1", "b": " "}}.validateParameters(needy, report)
 	if len(problems) != 3 {
+		t.Errorf("a parameter of white space: %q", problems)
+	}
+	Config{Secrets: []string{"s"}}.validateSecrets(needy, schemeOptions{}, report)
+	if len(problems) != 4 {
 		t.Errorf("a secret for a provider that takes none: %q", problems)
 	}
 }

@@ -62,6 +62,9 @@ func (c Config) validateParameters(p *provider, problem reporter) {
 	for _, name := range slices.Sorted(maps.Keys(c.Parameters)) {
 		switch {
 		case slices.Contains(known, name):
+			if value := c.Parameters[name]; value != "" && strings.TrimSpace(value) == "" {
+				problem("parameters.%s is nothing but white space: set it, or check the variable that it comes from", name)
+			}
 		case len(known) == 0:
 			problem("parameters.%s is unknown: provider %s takes no parameters", name, p.Name)
 		default:
@@ -83,8 +86,8 @@ func (c Config) validateSecrets(p *provider, o schemeOptions, problem reporter) 
 		problem("secrets is empty: give at least one, an empty secret would let anyone in")
 	}
 	for i, secret := range c.Secrets {
-		if secret == "" {
-			problem("secrets[%d] is empty: give the secret, or check the variable that it comes from; an empty secret would let anyone in", i)
+		if strings.TrimSpace(secret) == "" {
+			problem("secrets[%d] is empty, or nothing but white space: give the secret, or check the variable that it comes from; an empty secret would let anyone in", i)
 			continue
 		}
 		if p == nil {

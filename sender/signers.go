@@ -3,6 +3,7 @@ package sender
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/manysends/caddy-webhooks/webhook"
@@ -20,8 +21,8 @@ type signers struct {
 func compileSigners(secrets []EndpointSecret) (signers, error) {
 	var s signers
 	for i := range secrets {
-		if secrets[i].Secret == "" {
-			return s, fmt.Errorf("secret %d is empty: set it, or leave it out to send unsigned deliveries", i+1)
+		if strings.TrimSpace(secrets[i].Secret) == "" {
+			return s, fmt.Errorf("secret %d is empty, or nothing but white space: set it, or leave it out to send unsigned deliveries", i+1)
 		}
 		signer, err := webhook.ParseSigner(secrets[i].Secret)
 		if err != nil {

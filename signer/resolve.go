@@ -87,8 +87,8 @@ func readKeys(rules *receiver.Signing, secrets []string) (keys, error) {
 		return k, errors.New("secrets is empty: give the secret to sign with")
 	}
 	for i, secret := range secrets {
-		if secret == "" {
-			return k, fmt.Errorf("secrets[%d] is empty: give the secret, or check the variable that it comes from", i)
+		if strings.TrimSpace(secret) == "" {
+			return k, fmt.Errorf("secrets[%d] is empty, or nothing but white space: give the secret, or check the variable that it comes from", i)
 		}
 		var err error
 		if rules.Standard {
