@@ -53,11 +53,13 @@ type keyCache[T any] struct {
 	limiter *rate.Limiter
 }
 
-// kept is the outcome of a fetch. All but done and proven is set before done is
+// kept is the outcome of a fetch. All but the first three is set before done is
 // closed, and not changed any more.
 type kept[T any] struct {
-	done    chan struct{}
-	proven  bool // a request was signed with it; guarded by the cache's lock
+	done   chan struct{}
+	proven bool     // a request was signed with it; guarded by the cache's lock
+	before *kept[T] // what was there before, until the next fetch; set under the lock
+
 	value   T
 	err     error
 	fetched time.Time // when value was; the zero time where there is none
@@ -83,17 +85,17 @@ func newKeyCache[T any](fetch func(context.Context, string) (T, time.Duration, e
 }
 
 // get is what is published under a name, fetched at most maxAge ago, if maxAge
-// is not 0 and it could be had. Of those who ask at the same time one fetches
-// and the others wait. Errors wrap [ErrKeysUnavailable] or
-// [webhook.ErrSignatureMismatch].
+// is not 0 and it could be had. Of those who ask at the same time one fetches,
+// and the others go by what was there before, or wait where that is not enough.
+// Errors wrap [ErrKeysUnavailable] or [webhook.ErrSignatureMismatch].
 func (c *keyCache[T]) get(ctx context.Context, name string, now time.Time, maxAge time.Duration) (T, error) {
 	k, mine, err := c.find(name, now, maxAge)
 	if err != nil {
 		var none T
 		return none, err
 	}
-	if mine != nil {
-		c.fill(ctx, name, now, mine)
+	if mine {
+		c.fill(ctx, name, now, k)
 	}
 	select {
 	case <-k.done:
@@ -104,32 +106,34 @@ func (c *keyCache[T]) get(ctx context.Context, name string, now time.Time, maxAg
 	return k.value, k.err
 }
 
-// filling is a fetch to be made, and what was there before it.
-type filling[T any] struct{ into, before *kept[T] }
-
 // find returns what is kept or will be, and with mine, that it is for the caller
 // to fetch it.
-func (c *keyCache[T]) find(name string, now time.Time, maxAge time.Duration) (k *kept[T], mine *filling[T], err error) {
+func (c *keyCache[T]) find(name string, now time.Time, maxAge time.Duration) (k *kept[T], mine bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := c.kept[name]
 	if before != nil {
 		switch {
+		case !before.isDone() && maxAge == 0 && before.before.isUsable(now):
+			return before.before, false, nil
 		case !before.isDone():
-			return before, nil, nil
+			return before, false, nil
 		case now.Before(before.until) && (maxAge == 0 || now.Sub(before.fetched) < maxAge):
-			return before, nil, nil
+			return before, false, nil
 		}
 	}
 	if !c.limiter.AllowN(now, 1) || before == nil && !c.makeRoom() {
 		if before.isUsable(now) {
-			return before, nil, nil
+			return before, false, nil
 		}
-		return nil, nil, fmt.Errorf("%w: too many are being asked for", ErrKeysUnavailable)
+		return nil, false, fmt.Errorf("%w: too many are being asked for", ErrKeysUnavailable)
 	}
-	k = &kept[T]{done: make(chan struct{}), proven: before != nil && before.proven}
+	k = &kept[T]{done: make(chan struct{}), before: before}
+	if before != nil {
+		k.proven, before.before = before.proven, nil
+	}
 	c.kept[name] = k
-	return k, &filling[T]{into: k, before: before}, nil
+	return k, true, nil
 }
 
 // prove notes that a request was signed with what is published under a name. A
@@ -183,8 +187,7 @@ func (k *kept[T]) worth() int {
 
 // fill fetches. It goes on when the request ends that has caused it, because
 // others may be waiting for the same.
-func (c *keyCache[T]) fill(ctx context.Context, name string, now time.Time, f *filling[T]) {
-	k := f.into
+func (c *keyCache[T]) fill(ctx context.Context, name string, now time.Time, k *kept[T]) {
 	defer close(k.done)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
@@ -196,8 +199,8 @@ func (c *keyCache[T]) fill(ctx context.Context, name string, now time.Time, f *f
 		k.value, k.err, k.fetched, k.until = value, nil, now, now.Add(keep)
 	case errors.Is(err, errNotPublished) && !errors.Is(err, ErrKeysUnavailable):
 		k.err = fmt.Errorf("%w: %w", webhook.ErrSignatureMismatch, err)
-	case f.before.isUsable(now):
-		k.value, k.err, k.fetched = f.before.value, nil, f.before.fetched
+	case k.before.isUsable(now):
+		k.value, k.err, k.fetched = k.before.value, nil, k.before.fetched
 	case errors.Is(err, ErrKeysUnavailable), errors.Is(err, webhook.ErrSignatureMismatch):
 		k.err = err
 	default:

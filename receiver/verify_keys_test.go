@@ -68,6 +68,46 @@ func TestKeyCacheWaitEndsWithRequest(t *testing.T) {
 	})
 }
 
+// TestKeyCacheUsesTheOldMeanwhile guards that while a key is fetched again,
+// requests that the old one will do for do not wait for a host that hangs.
+func TestKeyCacheUsesTheOldMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fetches := 0
+		release := make(chan struct{})
+		c := newKeyCache(func(context.Context, string) (int, time.Duration, error) {
+			if fetches++; fetches > 1 {
+				<-release
+			}
+			return fetches, time.Hour, nil
+		})
+		if got, err := c.get(t.Context(), "a", verifyNow, 0); err != nil || got != 1 {
+			t.Fatalf("get: %d, %v", got, err)
+		}
+		later := verifyNow.Add(2 * time.Hour)
+		fresh := make(chan int, 2)
+		ask := func(maxAge time.Duration) {
+			got, _ := c.get(context.Background(), "a", later, maxAge)
+			fresh <- got
+		}
+		go ask(0) // fetches it again
+		synctest.Wait()
+		go ask(time.Minute) // needs a new one
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if got, err := c.get(ctx, "a", later, 0); err != nil || got != 1 {
+			t.Errorf("while it is fetched again: %d, %v; want the old one", got, err)
+		}
+		if len(fresh) > 0 {
+			t.Error("one that needs a new key did not wait for it")
+		}
+		close(release)
+		if a, b := <-fresh, <-fresh; a != 2 || b != 2 {
+			t.Errorf("once it was fetched again: %d and %d", a, b)
+		}
+	})
+}
+
 func TestKeyCacheAges(t *testing.T) {
 	fetches, failure := 0, error(nil)
 	c := newKeyCache(func(context.Context, string) (int, time.Duration, error) {
