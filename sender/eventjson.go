@@ -126,7 +126,7 @@ func readMember(e *webhook.Event, name string, d *jsontext.Decoder) error {
 		return fmt.Errorf("%w: %s is an empty string: give it a value, or leave the member out", ErrInvalid, name)
 	}
 	if name == "timestamp" {
-		if e.Timestamp, err = time.Parse(time.RFC3339Nano, timestamp); err != nil {
+		if e.Timestamp, err = parseRFC3339(timestamp); err != nil {
 			return fmt.Errorf("%w: timestamp is not in RFC 3339 form: write it such as 2024-03-05T10:30:00Z", ErrInvalid)
 		}
 		if e.Timestamp.IsZero() { // which would stand for one that was not given
@@ -134,6 +134,22 @@ func readMember(e *webhook.Event, name string, d *jsontext.Decoder) error {
 		}
 	}
 	return nil
+}
+
+// parseRFC3339 reads a time in exactly the form of RFC 3339, in which t and z may
+// be small letters (section 5.6). [time.Parse] does not take those, but an hour of
+// one digit, a comma before the fraction, and zones of more than a day.
+func parseRFC3339(s string) (time.Time, error) {
+	s = strings.ToUpper(s)
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return t, err
+	}
+	zone := s[len(s)-len("07:00"):]
+	if s[len("2006-01-02T1")] == ':' || strings.Contains(s, ",") || !strings.HasSuffix(s, "Z") && (zone[:2] > "23" || zone[3:] > "59") {
+		return t, errors.New("it is not exactly of that form")
+	}
+	return t, nil
 }
 
 // compact removes white space from JSON and refuses invalid UTF-8 and

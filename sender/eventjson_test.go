@@ -30,6 +30,7 @@ func TestParseEventAccepts(t *testing.T) {
 		{"escapes in member names", `{"\u0065vent":"a","d\u0061ta":1}`, webhook.Event{Type: "a", Data: []byte(`1`)}},
 		{"escapes in members", `{"event":"\u0061","data":1}`, webhook.Event{Type: "a", Data: []byte(`1`)}},
 		{"a timestamp with a zone", `{"event":"a","timestamp":"2024-03-05T12:30:00+02:00","data":1}`, webhook.Event{Type: "a", Timestamp: at, Data: []byte(`1`)}},
+		{"a timestamp in small letters", `{"event":"a","timestamp":"2024-03-05t10:30:00z","data":1}`, webhook.Event{Type: "a", Timestamp: at, Data: []byte(`1`)}},
 		{"a timestamp to the nanosecond", `{"event":"a","timestamp":"2024-03-05T10:30:00.000000001Z","data":1}`,
 			webhook.Event{Type: "a", Timestamp: at.Add(1), Data: []byte(`1`)}},
 	}
@@ -148,6 +149,9 @@ func TestParseEventRefuses(t *testing.T) {
 		{"id: empty", `{"event":"a","id":"","data":1}`, ErrInvalid, `id is an empty string: give it a value, or leave the member out`},
 		{"timestamp: empty", `{"event":"a","timestamp":"","data":1}`, ErrInvalid, `timestamp is an empty string: give it a value, or leave the member out`},
 		{"timestamp: a date", `{"event":"a","timestamp":"2024-03-05","data":1}`, ErrInvalid, `timestamp is not in RFC 3339 form: write it such as 2024-03-05T10:30:00Z`},
+		{"timestamp: a comma", `{"event":"a","timestamp":"2024-03-05T10:30:00,5Z","data":1}`, ErrInvalid, `timestamp is not in RFC 3339 form: write it such as 2024-03-05T10:30:00Z`},
+		{"timestamp: one digit of the hour", `{"event":"a","timestamp":"2024-03-05T1:30:00Z","data":1}`, ErrInvalid, `timestamp is not in RFC 3339 form: write it such as 2024-03-05T10:30:00Z`},
+		{"timestamp: a zone out of range", `{"event":"a","timestamp":"2024-03-05T10:30:00+24:00","data":1}`, ErrInvalid, `timestamp is not in RFC 3339 form: write it such as 2024-03-05T10:30:00Z`},
 		{"timestamp: no zone", `{"event":"a","timestamp":"2024-03-05T10:30:00","data":1}`, ErrInvalid, `timestamp is not in RFC 3339 form: write it such as 2024-03-05T10:30:00Z`},
 		{"timestamp: 30 February", `{"event":"a","timestamp":"2024-02-30T10:30:00Z","data":1}`, ErrInvalid, `timestamp is not in RFC 3339 form: write it such as 2024-03-05T10:30:00Z`},
 		{"timestamp: Go's zero time", `{"event":"a","timestamp":"0001-01-01T00:00:00Z","data":1}`, ErrInvalid, `timestamp lies in the year 1: give the time at which the event happened`},
