@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -18,14 +17,6 @@ func numberedKey(n uint64) (k key) {
 	binary.LittleEndian.PutUint64(k[:], n*0x9e3779b97f4a7c15)
 	binary.LittleEndian.PutUint64(k[8:], (n^0x5555)*0xbf58476d1ce4e5b9)
 	return k
-}
-
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // bareTable is what remembering would cost without ristretto and without
