@@ -111,7 +111,8 @@ type Dedupe struct {
 	Wait webhook.Duration `json:"wait,omitzero"`
 
 	// Capacity is how many processed event IDs are remembered at most; over
-	// it the oldest are forgotten. An ID takes about 200 bytes.
+	// it the oldest are forgotten. An ID takes about 200 bytes. An event of
+	// google_pubsub or paypal counts twice: its content is remembered as well.
 	// Default: 1,000,000, or what CapacityBytes has room for.
 	Capacity int `json:"capacity,omitempty"`
 

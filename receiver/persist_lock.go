@@ -20,7 +20,7 @@ func lockFile(path string) (*os.File, error) {
 	if err := filelock.TryLock(f); err != nil {
 		_ = f.Close()
 		if errors.Is(err, filelock.ErrLocked) {
-			return nil, fmt.Errorf("%w: %s belongs to another process, or to another receiver of this one: end it, or name another file", ErrStateInUse, path)
+			return nil, fmt.Errorf("%w: %s belongs to another process, to another receiver of this one, or to one that has been closed and is still serving its last requests: end it, wait for them, or name another file", ErrStateInUse, path)
 		}
 		return nil, fmt.Errorf("the file of seen events %s cannot be locked: %w", path, err)
 	}
