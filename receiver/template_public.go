@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/manysends/caddy-webhooks/internal/smallorder"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -50,6 +51,9 @@ func readEd25519(s, key string) (publicKey, error) {
 		return nil, fmt.Errorf("%w: it must be the %s of the %d bytes of an Ed25519 public key, as the provider shows it", webhook.ErrKey, key, ed25519.PublicKeySize)
 	}
 	public := ed25519.PublicKey(read)
+	if smallorder.Is(public) {
+		return nil, fmt.Errorf("%w: anybody can make signatures for this public key, which is nobody's: copy that of the provider", webhook.ErrKey)
+	}
 	return func(message, signature []byte) bool {
 		return len(signature) == ed25519.SignatureSize && ed25519.Verify(public, message, signature)
 	}, nil

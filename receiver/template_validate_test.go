@@ -91,6 +91,7 @@ func TestProviderSettings(t *testing.T) {
 		{"url with a fragment", Config{Provider: "square", Secrets: []string{"s"}, URL: "https://hooks.example.com/#in"}, "write the whole address"},
 		{"private key", Config{Provider: "sendgrid", Secrets: []string{"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----"}}, "it is the sender's private key"},
 		{"key of another kind", Config{Provider: "sendgrid", Secrets: []string{spkiOf(ed25519.NewKeyFromSeed(make([]byte, 32)).Public())}}, "it is a Ed25519 key, and the algorithm takes an ECDSA P-256 public key"},
+		{"public key of all zeros", Config{Provider: "discord", Secrets: []string{strings.Repeat("00", 32)}}, "anybody can make signatures for this public key"},
 		{"short public key", Config{Provider: "discord", Secrets: []string{"abcd"}}, "it must be the hex of the 32 bytes of an Ed25519 public key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"bufio"
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -297,6 +298,7 @@ func TestHTTPSignatureKeys(t *testing.T) {
 		{"RSA for ECDSA", messageP256, "", rfcKeyPSS, false},
 		{"ECDSA", messageP256, "", rfcKeyP256, true},
 		{"Ed25519", messageEd25519, "", rfcKeyEd25519, true},
+		{"Ed25519 of all zeros", messageEd25519, "", spkiOf(ed25519.PublicKey(make([]byte, 32))), false},
 		{"Ed25519 in hex", messageEd25519, "hex", rfcKeyEd25519, false},
 		{"secret for Ed25519", messageEd25519, "", "text", false},
 		{"private key", messageEd25519, "", "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF\n-----END PRIVATE KEY-----", false},

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/manysends/caddy-webhooks/internal/smallorder"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -58,7 +59,7 @@ func isStrong(key any) bool {
 	case *ecdsa.PublicKey:
 		return key.Curve == elliptic.P256() || key.Curve == elliptic.P384() || key.Curve == elliptic.P521()
 	case ed25519.PublicKey:
-		return len(key) == ed25519.PublicKeySize
+		return len(key) == ed25519.PublicKeySize && !smallorder.Is(key)
 	}
 	return false
 }

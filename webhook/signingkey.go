@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+
+	"github.com/manysends/caddy-webhooks/internal/smallorder"
 )
 
 const (
@@ -109,6 +111,9 @@ func ParseVerifyingKey(s string) (*VerifyingKey, error) {
 	}
 	if len(raw) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("%w: a verifying key has 32 bytes, this one has %d: copy it again, whole", ErrKey, len(raw))
+	}
+	if smallorder.Is(raw) {
+		return nil, fmt.Errorf("%w: anybody can make signatures for this verifying key, which is nobody's: copy that of the sender", ErrKey)
 	}
 	return &VerifyingKey{raw}, nil
 }

@@ -82,6 +82,7 @@ func TestParseVerifyingKeyRefuses(t *testing.T) {
 		{"a signing key", vectorSigningKey, verifyingKeyNeedsPrefix},
 		{"not base64", "whpk_#", verifyingKeyNeedsBase64},
 		{"31 bytes", "whpk_" + base64.StdEncoding.EncodeToString(make([]byte, 31)), "unusable key: a verifying key has 32 bytes, this one has 31: copy it again, whole"},
+		{"all zeros", "whpk_" + base64.StdEncoding.EncodeToString(make([]byte, 32)), "unusable key: anybody can make signatures for this verifying key, which is nobody's: copy that of the sender"},
 		{"64 bytes", "whpk_" + base64.StdEncoding.EncodeToString(make([]byte, 64)), "unusable key: a verifying key has 32 bytes, this one has 64: copy it again, whole"},
 	}
 	for _, tt := range tests {
