@@ -27,7 +27,7 @@ func Discard(w http.ResponseWriter, r *http.Request, size int64, begun bool) {
 	if r.Body == nil || r.Body == http.NoBody || r.ProtoMajor > 1 {
 		return
 	}
-	if !begun && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+	if !begun && r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		w.Header().Set("Connection", "close")
 		return
 	}
