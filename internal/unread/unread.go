@@ -7,6 +7,7 @@ package unread
 
 import (
 	"io"
+	"math"
 	"net/http"
 	"strings"
 )
@@ -14,13 +15,14 @@ import (
 // least is what is read in any case, in bytes: net/http does as much.
 const least = 256 << 10
 
-// Discard reads on to the end of a request's body, but no more than size bytes, or
-// 256 KiB if that is more. Nothing of the answer may have been written yet.
+// Discard reads on to the end of a request's body, of which size bytes would have
+// been taken, but no further than to twice that, or 256 KiB if that is more. Nothing
+// of the answer may have been written yet. If the body has been begun, by reading
+// from it, size of it counts as read.
 //
 // A client that waits to be asked for its body (RFC 9110, section 10.1.1) is not
-// asked for it, unless begun says that it has been, by reading from the body: the
-// connection is closed instead, or some servers would wait for the body before
-// they answer.
+// asked for it, unless it has been, when the body was begun: the connection is
+// closed instead, or some servers would wait for the body before they answer.
 //
 // It does nothing for HTTP/2 and later, which can do without.
 func Discard(w http.ResponseWriter, r *http.Request, size int64, begun bool) {
@@ -31,6 +33,10 @@ func Discard(w http.ResponseWriter, r *http.Request, size int64, begun bool) {
 		w.Header().Set("Connection", "close")
 		return
 	}
+	left := min(size, math.MaxInt64/2-1)
+	if !begun {
+		left *= 2
+	}
 	// One byte more, to see the end: that of chunks is sent as well.
-	_, _ = io.CopyN(io.Discard, r.Body, max(size, least)+1)
+	_, _ = io.CopyN(io.Discard, r.Body, max(left, least)+1)
 }

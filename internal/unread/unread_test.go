@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -99,7 +100,7 @@ func readStatus(t *testing.T, conn net.Conn, in *bufio.Reader) int {
 	return resp.StatusCode
 }
 
-// TestAtMost: a body without end is not read to its end, and one that is not
+// TestAtMost: a long body is not read to its end, and one that is not
 // there, or of HTTP/2, not at all.
 func TestAtMost(t *testing.T) {
 	for _, tt := range []struct {
@@ -109,15 +110,16 @@ func TestAtMost(t *testing.T) {
 		want  int64
 	}{
 		{"a small one", 1, 100, 256<<10 + 1},
-		{"a large one", 1, 1 << 20, 1<<20 + 1},
+		{"a large one", 1, 1 << 20, 2<<20 + 1},
+		{"a body of any size", 1, math.MaxInt64, 1 << 24},
 		{"HTTP/2", 2, 1 << 20, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			endless := &counted{}
-			r := &http.Request{ProtoMajor: tt.major, Body: endless}
+			long := &counted{}
+			r := &http.Request{ProtoMajor: tt.major, Body: long}
 			Discard(httptest.NewRecorder(), r, tt.size, false)
-			if endless.read != tt.want {
-				t.Errorf("%d bytes were read, want %d", endless.read, tt.want)
+			if long.read != tt.want {
+				t.Errorf("%d bytes were read, want %d", long.read, tt.want)
 			}
 		})
 	}
@@ -125,10 +127,13 @@ func TestAtMost(t *testing.T) {
 	Discard(httptest.NewRecorder(), &http.Request{ProtoMajor: 1, Body: http.NoBody}, 100, false)
 }
 
-// counted is a body without end that counts what is read of it.
+// counted is a body of 16 MiB that counts what is read of it.
 type counted struct{ read int64 }
 
 func (c *counted) Read(p []byte) (int, error) {
+	if c.read >= 1<<24 {
+		return 0, io.EOF
+	}
 	c.read += int64(len(p))
 	return len(p), nil
 }
