@@ -14,6 +14,13 @@ func Routes() (list []string) {
 // Most is how many endpoints one tenant may make.
 func Most(h *Handler) int { return h.most() }
 
+// Explaining is as if a request that was pasted were being looked into, until it
+// is told that this is over.
+func Explaining(h *Handler) (over func()) {
+	h.explaining.Lock()
+	return h.explaining.Unlock
+}
+
 // PageRoutes are the methods and paths of the pages.
 func PageRoutes() (list []string) {
 	for _, rt := range pageRoutes {

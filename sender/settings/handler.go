@@ -76,6 +76,7 @@ type Handler struct {
 	log         *slog.Logger
 	kept        kept
 	rollups     rollups
+	explaining  sync.Mutex // held while a request that was pasted is looked into
 }
 
 // ServeHTTP answers one request; see the package's documentation.

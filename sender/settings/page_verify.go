@@ -114,6 +114,12 @@ func explainFromForm(c *call) error {
 	if v.CheckAge {
 		tolerance = 5 * time.Minute
 	}
+	// It can take a second of a processor, which the deliveries of others need.
+	if !c.handler.explaining.TryLock() {
+		v.Fault = "Another request is being looked into just now: try again in a moment."
+		return c.verifyPage(http.StatusTooManyRequests, v)
+	}
+	defer c.handler.explaining.Unlock()
 	now := c.Now()
 	explanation := diagnose.Standard(keys, request.Header, request.Body, now, tolerance)
 	note := ""

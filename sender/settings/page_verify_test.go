@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/manysends/caddy-webhooks/sender/settings"
 	"github.com/manysends/caddy-webhooks/webhook"
 )
 
@@ -85,4 +86,16 @@ func TestPageHasSnippetsOfAllLanguages(t *testing.T) {
 	if n := strings.Count(filled.body, secretText); n != 7 {
 		t.Errorf("the secret is there %d times, want 7", n)
 	}
+}
+
+// TestPagesExplainOneAtATime guards that no tenant takes the processors by having
+// many requests looked into, each of which may take a second.
+func TestPagesExplainOneAtATime(t *testing.T) {
+	r := newRig(t)
+	id := r.create("/hooks", `,"active":true`)
+	path, form := "/endpoints/"+id+"/verify", url.Values{"request": {"webhook-id: evt_1\n\n{}"}}
+	over := settings.Explaining(r.Handler)
+	r.post(path, form).want(http.StatusTooManyRequests).has("Another request is being looked into", "webhook-id: evt_1")
+	over()
+	r.post(path, form).want(http.StatusOK).has("not authentic")
 }
