@@ -29,7 +29,7 @@ func Discard(w http.ResponseWriter, r *http.Request, size int64, begun bool) {
 	if r.Body == nil || r.Body == http.NoBody || r.ProtoMajor > 1 {
 		return
 	}
-	if !begun && r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+	if !begun && waits(r) {
 		w.Header().Set("Connection", "close")
 		return
 	}
@@ -39,4 +39,18 @@ func Discard(w http.ResponseWriter, r *http.Request, size int64, begun bool) {
 	}
 	// One byte more, to see the end: that of chunks is sent as well.
 	_, _ = io.CopyN(io.Discard, r.Body, max(left, least)+1)
+}
+
+// waits tells whether a client waits to be asked for its body: the header is a list,
+// and does not count in HTTP/1.0.
+func waits(r *http.Request) bool {
+	if !r.ProtoAtLeast(1, 1) {
+		return false
+	}
+	for expected := range strings.SplitSeq(r.Header.Get("Expect"), ",") {
+		if strings.EqualFold(strings.TrimSpace(expected), "100-continue") {
+			return true
+		}
+	}
+	return false
 }

@@ -42,6 +42,7 @@ func TestTheAnswerIsSeen(t *testing.T) {
 		"that was asked for it":      "POST /begun HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: 100-continue\r\n" + chunked,
 		"without a body":             "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
 		"that waits to be asked":     "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1048576\r\n\r\n",
+		"that expects more, too":     "POST / HTTP/1.1\r\nHost: h\r\nExpect: else, 100-Continue\r\nContent-Length: 1048576\r\n\r\n",
 		"that waits and then closes": "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 1048576\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
