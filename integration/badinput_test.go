@@ -103,6 +103,7 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 		{"endpoint twice", send("endpoint crm https://example.com\n\t\tendpoint crm https://example.org"), []string{"Caddyfile:5", "endpoint crm stands twice"}},
 		{"missing environment secret", send("endpoint crm https://example.com {\n\t\t\tsecret {env.NO_SUCH_SECRET}\n\t\t}"), []string{"endpoint crm: secret 1", "env.NO_SUCH_SECRET", "set it in the environment"}},
 		{"missing environment secret of a receiver", receive("secret {env.NO_SUCH_SECRET}"), []string{"webhook_receive: secret 1", "env.NO_SUCH_SECRET", "set it in the environment"}},
+		{"environment secret of white space of a receiver", receive("secret {env.BLANK_SECRET}"), []string{"webhook_receive: invalid configuration: secrets[0] is empty, or nothing but white space"}},
 		{"missing environment encryption key", send("encryption_key {env.NO_SUCH_KEY}"), []string{"encryption_key 1", "env.NO_SUCH_KEY", "set it in the environment"}},
 		{"empty environment encryption key", send("encryption_key {env.EMPTY_KEY}"), []string{"encryption_key 1", "env.EMPTY_KEY", "set it in the environment"}},
 		{"short encryption key", send("encryption_key c2hvcnQ="), []string{"encryption_key: key 1 has 5 bytes and must have 32"}},
@@ -126,7 +127,7 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 		{"publish without the app", "{\n\tadmin off\n}\n\nhttp://127.0.0.1:1 {\n\twebhook_publish\n}\n", []string{"webhook_publish has nowhere to publish to: add the global option webhooks"}},
 	}
 	c := newCaddy(t)
-	c.env = []string{"EMPTY_KEY="}
+	c.env = []string{"EMPTY_KEY=", "BLANK_SECRET= \t"}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			out, err := c.validate(tt.caddyfile)
