@@ -76,7 +76,7 @@ func Standard(keys []string, header http.Header, body []byte, now time.Time, tol
 	}
 	if len(s.refused) > 0 && (inner.Mistake == MistakeUnknown || missing && len(s.verifiers) == 0) {
 		inner.Mistake, inner.Cause = s.mistake, s.refused[0]
-		inner.Remedy = "Give the secret of this endpoint as it is shown: whsec_ and base64."
+		inner.Remedy = "Give the secret of this endpoint as it is shown: whsec_ and base64, or whpk_ and base64 where it signs with Ed25519."
 	}
 	return inner
 }
@@ -125,7 +125,7 @@ func readStandard(keys []string) *standardKeys {
 				name = fmt.Sprintf("Secret %d", i+1)
 			}
 			what, mistake := foreignKind(text), MistakeSecretUnusable
-			if what != "" {
+			if what != "" && !strings.HasPrefix(text, "whpk_") { // which is a kind that can be given
 				s.refused = append(s.refused, fmt.Sprintf("%s is %s, not the secret of a webhook.", name, what))
 				mistake = MistakeSecretKind
 			} else {

@@ -305,6 +305,10 @@ func TestStandardPublicKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	other, err := webhook.GenerateSigningKey(bytes.NewReader(bytes.Repeat([]byte{8}, 64)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	signed := func(body string) *message {
 		m := newMessage(body)
 		m.keys = []string{otherKey, key.VerifyingKey().String()}
@@ -326,7 +330,9 @@ func TestStandardPublicKeys(t *testing.T) {
 		}, diagnose.MistakeSignatureForm},
 		{"the private key", func(m *message) { m.keys = []string{key.Reveal()} }, diagnose.MistakeSecretKind},
 		{"a secret alone", func(m *message) { m.keys = m.keys[:1] }, diagnose.MistakeSecretKind},
-		{"another key", func(m *message) { m.keys = []string{"whpk_" + base64.StdEncoding.EncodeToString(make([]byte, 32))} }, diagnose.MistakeUnknown},
+		{"another key", func(m *message) { m.keys = []string{other.VerifyingKey().String()} }, diagnose.MistakeUnknown},
+		{"a key that was cut off", func(m *message) { m.keys = []string{"whpk_" + base64.StdEncoding.EncodeToString(make([]byte, 31))} }, diagnose.MistakeSecretUnusable},
+		{"nobody's key", func(m *message) { m.keys = []string{"whpk_" + base64.StdEncoding.EncodeToString(make([]byte, 32))} }, diagnose.MistakeSecretUnusable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
