@@ -1,6 +1,7 @@
 package sender_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -131,6 +132,61 @@ func TestReplayFresh(t *testing.T) {
 			t.Errorf("%s is %s, want failed as before", id, d.Status)
 		}
 	}
+}
+
+// TestReplayFreshOfLargeEvents: events of several megabytes are not published
+// together, though one step takes them up: as one publication they would be taken
+// only when nobody else publishes, and wait for ever where somebody does. It
+// guards the limit, and that each comes once when a step is broken off in between.
+func TestReplayFreshOfLargeEvents(t *testing.T) {
+	p := newPeer(t, nil)
+	large := &largeStore{}
+	r := &rig{t: t, clock: newFakeClock(), config: toPeers(p), wrap: large.around}
+	r.open()
+	r.start()
+	const events = 7
+	for _, id := range numbered(events) {
+		if _, err := r.Publish(t.Context(), webhook.Event{ID: id, Type: "message.created", Data: []byte(`"` + strings.Repeat("x", 700<<10) + `"`)}); err != nil {
+			t.Fatal(err)
+		}
+		r.delivered("a", id)
+	}
+	r.clock.advance(time.Second)
+	large.largest.Store(0)
+	large.failing.Store(3) // the third publication of the first step
+	replay := r.replayed(r.startReplay(sender.ReplayRequest{FreshID: true, Statuses: []sender.Status{sender.Succeeded}}).ID)
+	if replay.State != sender.ReplayDone || replay.Matched != events || replay.Replayed != events {
+		t.Errorf("%+v", replay)
+	}
+	p.waitFor(t, 2*events)
+	if n := large.largest.Load(); n > 2<<20 {
+		t.Errorf("%d bytes of events were published together", n)
+	}
+}
+
+// largeStore notes how much was published together, and can fail once.
+type largeStore struct {
+	sender.Store
+	largest, failing atomic.Int64
+}
+
+func (l *largeStore) around(s sender.Store) sender.Store {
+	l.Store = s
+	return l
+}
+
+func (l *largeStore) PutEvents(ctx context.Context, publications []*sender.Publication) error {
+	size := int64(0)
+	for _, p := range publications {
+		for i := range p.Events {
+			size += int64(p.Events[i].Event.Size())
+		}
+	}
+	l.largest.Store(max(l.largest.Load(), size)) // one goroutine publishes
+	if l.failing.Add(-1) == 0 {
+		return errFaulty
+	}
+	return l.Store.PutEvents(ctx, publications)
 }
 
 // TestReplaySelects: endpoints, statuses, types and times select.

@@ -10,10 +10,12 @@ import (
 )
 
 // The pace of a replay: how fast it is when it sets no rate, how many deliveries
-// it hands over at once, and how long it waits when the store cannot.
+// it hands over at once, how many bytes of events are published together, beside
+// those of others, and how long it waits when the store cannot.
 const (
 	defaultReplayRate = 100 // a second
 	maxReplayStep     = 100
+	maxReplayBytes    = 1 << 20
 	replayRetryEvery  = 5 * time.Second
 )
 
@@ -144,36 +146,46 @@ func (s *Sender) replaySame(ctx context.Context, _ *replayJob, deliveries []Deli
 }
 
 // replayFresh publishes the events of deliveries again, each to its endpoint
-// alone. Their IDs follow from the replay and the delivery, so that what is
-// handed over twice, because of a crash, is a duplicate.
-func (s *Sender) replayFresh(ctx context.Context, j *replayJob, deliveries []DeliverySummary) (int, error) {
-	if len(deliveries) == 0 {
-		return 0, nil
-	}
-	request := &putRequest{deliveries: len(deliveries)}
+// alone, and as many together as are not large. Their IDs follow from the replay
+// and the delivery, so that what is handed over twice, because of a crash or an
+// error in between, is a duplicate.
+func (s *Sender) replayFresh(ctx context.Context, j *replayJob, deliveries []DeliverySummary) (n int, err error) {
+	request := new(putRequest)
 	for i := range deliveries {
-		d := &deliveries[i]
-		record, err := s.store.Delivery(ctx, d.Seq, d.EndpointID)
+		put, err := s.freshEvent(ctx, j, &deliveries[i])
 		if errors.Is(err, ErrNotFound) { // purged meanwhile
 			continue
 		}
 		if err != nil {
 			return 0, fmt.Errorf("reading a delivery: %w", err)
 		}
-		e := *record.Event
-		e.ID = freshID(j.ID, d.ID())
-		request.bytes += e.Size()
-		request.publication.Events = append(request.publication.Events, PutEvent{
-			Event: &e, TimestampGiven: true, StoredAt: s.clock.Now(), EndpointIDs: []string{d.EndpointID},
-		})
+		size := put.Event.Size()
+		if request.deliveries > 0 && request.bytes+size > maxReplayBytes {
+			if err := s.enqueue(ctx, request); err != nil {
+				return 0, err
+			}
+			request = new(putRequest)
+		}
+		request.publication.Events = append(request.publication.Events, put)
+		request.bytes += size
+		request.deliveries++
+		n++
 	}
-	if len(request.publication.Events) == 0 {
-		return 0, nil
+	if request.deliveries == 0 {
+		return n, nil
 	}
-	if err := s.enqueue(ctx, request); err != nil {
-		return 0, err
+	return n, s.enqueue(ctx, request)
+}
+
+// freshEvent is the event of a delivery, to be published anew for its endpoint.
+func (s *Sender) freshEvent(ctx context.Context, j *replayJob, d *DeliverySummary) (PutEvent, error) {
+	record, err := s.store.Delivery(ctx, d.Seq, d.EndpointID)
+	if err != nil {
+		return PutEvent{}, err
 	}
-	return len(request.publication.Events), nil
+	e := *record.Event
+	e.ID = freshID(j.ID, d.ID())
+	return PutEvent{Event: &e, TimestampGiven: true, StoredAt: s.clock.Now(), EndpointIDs: []string{d.EndpointID}}, nil
 }
 
 // freshID is the ID under which a replay delivers an event anew.
