@@ -164,6 +164,35 @@ func TestReplayFreshOfLargeEvents(t *testing.T) {
 	}
 }
 
+// TestReplayFreshWhenTheClockIsSetBack: a replay does not take up what it has
+// published itself, which would be without end until the clock is where it was.
+func TestReplayFreshWhenTheClockIsSetBack(t *testing.T) {
+	p := newPeer(t, nil)
+	r := newRig(t, toPeers(p))
+	ids := numbered(3)
+	r.publish(ids...)
+	r.delivered("a", ids...)
+	r.clock.advance(time.Second)
+	slow := webhook.Rate{Events: 1, Per: webhook.Duration(time.Second)}
+	replay := r.startReplay(sender.ReplayRequest{FreshID: true, Statuses: []sender.Status{sender.Succeeded}, Rate: &slow})
+	p.waitFor(t, 4)
+	r.clock.jump(-time.Hour)
+	until(t, "the replay ends", func() bool {
+		var err error
+		if replay, err = r.Sender.Replay(t.Context(), "", replay.ID); err != nil {
+			t.Fatal(err)
+		}
+		if p.count() == 3+int(replay.Replayed) && r.Unsettled() == 0 { // it would be found from now on
+			r.clock.advance(time.Second)
+		}
+		return replay.State != sender.ReplayRunning || replay.Replayed > 3
+	})
+	if replay.Replayed != 3 || replay.Total != 3 {
+		t.Errorf("%+v", replay)
+	}
+	p.waitFor(t, 6)
+}
+
 // largeStore notes how much was published together, and can fail once.
 type largeStore struct {
 	sender.Store

@@ -177,7 +177,9 @@ func (s *Sender) replayFresh(ctx context.Context, j *replayJob, deliveries []Del
 	return n, s.enqueue(ctx, request)
 }
 
-// freshEvent is the event of a delivery, to be published anew for its endpoint.
+// freshEvent is the event of a delivery, to be published anew for its endpoint. It
+// is stored after the replay was begun, also by a clock that has been set back
+// since, or is behind: the replay would find it again, and never end.
 func (s *Sender) freshEvent(ctx context.Context, j *replayJob, d *DeliverySummary) (PutEvent, error) {
 	record, err := s.store.Delivery(ctx, d.Seq, d.EndpointID)
 	if err != nil {
@@ -185,7 +187,8 @@ func (s *Sender) freshEvent(ctx context.Context, j *replayJob, d *DeliverySummar
 	}
 	e := *record.Event
 	e.ID = freshID(j.ID, d.ID())
-	return PutEvent{Event: &e, TimestampGiven: true, StoredAt: s.clock.Now(), EndpointIDs: []string{d.EndpointID}}, nil
+	storedAt := later(s.clock.Now(), j.CreatedAt.Add(time.Millisecond)) // stores keep milliseconds
+	return PutEvent{Event: &e, TimestampGiven: true, StoredAt: storedAt, EndpointIDs: []string{d.EndpointID}}, nil
 }
 
 // freshID is the ID under which a replay delivers an event anew.
