@@ -139,12 +139,16 @@ func (s *Sender) post(parent context.Context, transport *transport, t *target, e
 	a.Verdict, p.retryAfter = judge(resp.StatusCode, resp.Header, end)
 	if a.Verdict != VerdictSucceeded {
 		a.Error = fmt.Sprintf("the endpoint answered %d", resp.StatusCode)
-		if resp.StatusCode/100 == 3 {
+		if redirects(resp.StatusCode) {
 			a.Error += ": redirects are not followed, so set the endpoint's URL to the final one"
 		}
 	}
 	return p
 }
+
+// redirects tells whether a status may lead elsewhere. 304 says that nothing has
+// changed, which is an answer to other methods.
+func redirects(status int) bool { return status/100 == 3 && status != http.StatusNotModified }
 
 // answerSize is how many bytes of the endpoint's answer the attempt holds.
 func (a *Attempt) answerSize() int {

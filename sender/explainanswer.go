@@ -87,7 +87,7 @@ func explainStatus(u *url.URL, a *Attempt) TestCheck {
 	if a.StatusCode/100 == 2 {
 		return passed(checkAnswer, answered+".")
 	}
-	if a.StatusCode/100 == 3 {
+	if redirects(a.StatusCode) {
 		return explainRedirect(answered, a.ResponseHeaders.Get("Location"))
 	}
 	if u.Scheme == "http" && a.StatusCode == http.StatusBadRequest && strings.Contains(string(a.ResponseBody), "HTTPS") {

@@ -136,6 +136,8 @@ func TestEndpointFindings(t *testing.T) {
 			detail: "The endpoint answered 301 Moved Permanently to https://other.example/: redirects are not followed.", remedy: "Set the endpoint's URL to that one, if it is the one that is meant."},
 		{name: "302 without Location", answer: answer(302), checks: reached + "answer!",
 			detail: "The endpoint answered 302 Found, without a Location: redirects are not followed.", remedy: "Set the endpoint's URL to where it leads."},
+		{name: "304", answer: answer(304), checks: reached + "answer!",
+			detail: "The endpoint answered 304 Not Modified, which is no answer to a delivery.", remedy: "Have it answer 2xx."},
 		{name: "400", answer: answer(400), checks: reached + "answer!",
 			detail: "The endpoint answered 400 Bad Request: it does not understand the request.", remedy: "Check that it reads the body as this sample is laid out, and look into its log."},
 		{name: "401", answer: answer(401), checks: reached + "answer!",

@@ -94,7 +94,7 @@ func verdictTable() []verdictRow {
 		{name: "301", answer: answers(301, "Location", "/elsewhere"), status: 301, want: retried, next: schedule, error: "the endpoint answered 301" + redirected},
 		{name: "302", answer: answers(302, "Location", "/elsewhere"), status: 302, want: retried, next: schedule, error: "the endpoint answered 302" + redirected},
 		{name: "303", answer: answers(303, "Location", "/elsewhere"), status: 303, want: retried, next: schedule, error: "the endpoint answered 303" + redirected},
-		{name: "304", answer: answers(304), status: 304, want: retried, next: schedule, error: "the endpoint answered 304" + redirected},
+		{name: "304", answer: answers(304), status: 304, want: retried, next: schedule, error: "the endpoint answered 304"},
 		{name: "307", answer: answers(307, "Location", "/elsewhere"), status: 307, want: retried, next: schedule, error: "the endpoint answered 307" + redirected},
 		{name: "308", answer: answers(308, "Location", "/elsewhere"), status: 308, want: retried, next: schedule, error: "the endpoint answered 308" + redirected},
 		{name: "302 without Location", answer: answers(302), status: 302, want: retried, next: schedule, error: "the endpoint answered 302" + redirected},
