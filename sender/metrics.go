@@ -31,6 +31,10 @@ type metrics struct {
 	// is set before the metrics are first collected, or nil.
 	backlog func() []backlogSample
 
+	// configured tells whether an endpoint has series of its own. It is set before
+	// the metrics are first used, or nil, and then each has.
+	configured func(endpoint string) bool
+
 	// outbox counts what is in the outbox, in the same way; nil when there is
 	// none.
 	outbox func() *OutboxCount
@@ -169,6 +173,9 @@ func (m *metrics) attempted(endpoint string, statusCode int, verdict Verdict, d 
 		return
 	}
 	e := m.of(endpoint)
+	if e == nil {
+		return
+	}
 	if verdict == VerdictBlocked {
 		e.attempts[classBlocked].Inc()
 		return
@@ -188,11 +195,10 @@ func (m *metrics) finished(endpoint string, status Status, age time.Duration) {
 		return
 	}
 	e := m.of(endpoint)
-	counter := e.deliveries[status]
-	if counter == nil {
+	if e == nil || e.deliveries[status] == nil {
 		return
 	}
-	counter.Inc()
+	e.deliveries[status].Inc()
 	if status == Succeeded {
 		e.deliverySeconds.Observe(max(age, 0).Seconds())
 	}
@@ -229,8 +235,9 @@ func (m *metrics) forget(endpoint string) {
 	m.deliverySeconds.DeleteLabelValues(endpoint)
 }
 
-// of returns the series of an endpoint. To add or to forget one costs the same
-// however many there are.
+// of returns the series of an endpoint; nil when it has left the configuration
+// while something was under way for it, which must not bring them back. To add or
+// to forget one costs the same however many there are.
 func (m *metrics) of(endpoint string) *endpointMetrics {
 	m.mu.RLock()
 	e := m.endpointOf[endpoint]
@@ -242,6 +249,9 @@ func (m *metrics) of(endpoint string) *endpointMetrics {
 	defer m.mu.Unlock()
 	if e = m.endpointOf[endpoint]; e != nil {
 		return e
+	}
+	if endpoint != runtimeEndpoints && m.configured != nil && !m.configured(endpoint) {
+		return nil
 	}
 	e = &endpointMetrics{
 		attemptSeconds:  m.attemptSeconds.WithLabelValues(endpoint),

@@ -155,3 +155,30 @@ func TestEngineIsTraced(t *testing.T) {
 		seen[sent] = true
 	}
 }
+
+// TestNoSeriesOfWhatIsGone: an attempt that ends after its endpoint has left the
+// configuration does not bring back the series of that, which would stay.
+func TestNoSeriesOfWhatIsGone(t *testing.T) {
+	h := newHanging(t)
+	r := newRig(t, toPeers(newPeer(t, h.answer)))
+	r.publish("1")
+	<-h.entered
+	r.config.Endpoints = nil
+	r.apply()
+	h.letGo()
+	r.settled("1", "a", 1)
+	r.idle("a")
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(r.Collector())
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if strings.Contains(metric.String(), `value:"a"`) {
+				t.Errorf("%s: %s", family.GetName(), metric)
+			}
+		}
+	}
+}

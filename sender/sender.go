@@ -138,6 +138,10 @@ func New(cfg Config, store Store, o Options) (*Sender, error) {
 	s.background, s.stopBackground = context.WithCancel(context.Background())
 	s.metrics = newMetrics()
 	s.metrics.backlog = s.backlogSamples
+	s.metrics.configured = func(endpoint string) bool {
+		t := s.directory.get(endpoint)
+		return t != nil && !t.managed
+	}
 	s.metrics.outbox = func() *OutboxCount { return s.countOutbox(s.background) }
 	s.puts.init()
 	s.settling.init()
