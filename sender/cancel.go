@@ -6,7 +6,7 @@ import "time"
 // l.mu.
 func (l *lane) cancel(d *Delivery) {
 	l.s.settling.add(Outcome{Seq: d.Seq, EndpointID: d.EndpointID, Type: d.Event.Type, Status: Cancelled})
-	l.s.metrics.finished(l.label(), Cancelled, 0)
+	l.s.metrics.finished(l.label(), Cancelled)
 	l.s.followers.tell(d, Cancelled, time.Time{}, nil)
 }
 

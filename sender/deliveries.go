@@ -184,7 +184,7 @@ func (s *Sender) CancelDelivery(ctx context.Context, tenant, id string) error {
 			return fmt.Errorf("cancelling a delivery: %w", err)
 		}
 		if o[0].Applied {
-			s.metrics.finished(s.labelOf(d.EndpointID), Cancelled, 0)
+			s.metrics.finished(s.labelOf(d.EndpointID), Cancelled)
 			summary := d.summary()
 			s.followers.tell(&summary.Delivery, Cancelled, time.Time{}, summary.Last)
 			return nil

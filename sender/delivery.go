@@ -84,6 +84,17 @@ type Delivery struct {
 	Due time.Time
 }
 
+// began is when the delivery was made: with its event, or when somebody had what
+// was missing made later. It is not known, and not ok, when somebody has had it
+// made again: of what is delivered a second time, or a week late because a person
+// found the time for it, the event's age says nothing.
+func (d *Delivery) began() (at time.Time, ok bool) {
+	if d.Attempts == 0 {
+		return d.Due, true
+	}
+	return d.StoredAt, d.ScheduleStart == 0
+}
+
 // Attempt is one HTTP exchange of a delivery.
 type Attempt struct {
 	// Number counts the attempts of a delivery from 1.

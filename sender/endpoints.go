@@ -335,7 +335,7 @@ func (s *Sender) cancelAll(ctx context.Context, id string) error {
 		var n int
 		n, err = s.store.CancelAll(ctx, id)
 		for range n {
-			s.metrics.finished(runtimeEndpoints, Cancelled, 0)
+			s.metrics.finished(runtimeEndpoints, Cancelled)
 		}
 	}
 	if err == nil {

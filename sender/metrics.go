@@ -112,7 +112,7 @@ func newMetrics() *metrics {
 		deliveriesTotal: counters("deliveries_total", "Deliveries that came to an end, or were blocked by the egress rules.", "endpoint", "outcome"),
 		attemptsTotal:   counters("attempts_total", "Attempts to deliver, by the class of the answer's status.", "endpoint", "class"),
 		attemptSeconds:  histograms("attempt_duration_seconds", "How long attempts took that the egress rules allowed.", attemptBuckets, "endpoint"),
-		deliverySeconds: histograms("publish_to_delivered_seconds", "How long it took from an event's being stored to its successful delivery.", deliveryBuckets, "endpoint"),
+		deliverySeconds: histograms("publish_to_delivered_seconds", "How long it took from an event's being stored to its successful delivery, unless somebody had it delivered again.", deliveryBuckets, "endpoint"),
 		commitSeconds:   histograms("store_commit_seconds", "How long the store took to make a batch durable.", commitBuckets, "operation"),
 		commitSize:      histograms("store_commit_size", "How many events (put) or outcomes (settle) were stored at once.", sizeBuckets, "operation"),
 		commitOf:        make(map[string]commitMetrics),
@@ -188,9 +188,8 @@ func (m *metrics) attempted(endpoint string, statusCode int, verdict Verdict, d 
 	e.attemptSeconds.Observe(d.Seconds())
 }
 
-// finished counts a delivery that has come to an end, or was blocked. The age
-// is how long ago the event was stored; it counts only on success.
-func (m *metrics) finished(endpoint string, status Status, age time.Duration) {
+// finished counts a delivery that has come to an end, or was blocked.
+func (m *metrics) finished(endpoint string, status Status) {
 	if m == nil || int(status) >= len(statusNames) {
 		return
 	}
@@ -199,8 +198,15 @@ func (m *metrics) finished(endpoint string, status Status, age time.Duration) {
 		return
 	}
 	e.deliveries[status].Inc()
-	if status == Succeeded {
-		e.deliverySeconds.Observe(max(age, 0).Seconds())
+}
+
+// delivered notes how long a delivery took from when it was made to its success.
+func (m *metrics) delivered(endpoint string, took time.Duration) {
+	if m == nil {
+		return
+	}
+	if e := m.of(endpoint); e != nil {
+		e.deliverySeconds.Observe(max(took, 0).Seconds())
 	}
 }
 

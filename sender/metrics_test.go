@@ -26,8 +26,9 @@ func usedMetrics() *metrics {
 	m.refused(refusedConflict)
 	m.attempted("crm", 200, VerdictSucceeded, 20*time.Millisecond)
 	m.attempted("crm", 500, VerdictRetry, 30*time.Millisecond)
-	m.finished("crm", Succeeded, 40*time.Millisecond)
-	m.finished(runtimeEndpoints, Failed, time.Hour)
+	m.finished("crm", Succeeded)
+	m.delivered("crm", 40*time.Millisecond)
+	m.finished(runtimeEndpoints, Failed)
 	m.committed(commitPut, 7, 2*time.Millisecond)
 	m.committed(commitSettle, 1, 3*time.Millisecond)
 	return m
@@ -135,12 +136,12 @@ func TestMetricsAttemptClasses(t *testing.T) {
 func TestMetricsAge(t *testing.T) {
 	m := newMetrics()
 	for _, status := range []Status{Pending, Blocked, Failed, Cancelled, Status(0), Status(200)} {
-		m.finished("crm", status, time.Second)
+		m.finished("crm", status)
 	}
 	if n := sampleCount(t, m, "caddy_webhooks_publish_to_delivered_seconds"); n != 0 {
 		t.Errorf("without a success there are %d times", n)
 	}
-	m.finished("crm", Succeeded, -time.Second)
+	m.delivered("crm", -time.Second)
 	if n := sampleCount(t, m, "caddy_webhooks_publish_to_delivered_seconds"); n != 1 {
 		t.Errorf("after one success there are %d times", n)
 	}
@@ -188,7 +189,7 @@ func TestMetricsForget(t *testing.T) {
 			}
 		}
 	}
-	m.finished("crm", Succeeded, time.Second)
+	m.finished("crm", Succeeded)
 	if got := testutil.ToFloat64(m.deliveriesTotal.WithLabelValues("crm", "succeeded")); got != 1 {
 		t.Errorf("the endpoint that came back counts %v, want 1", got)
 	}
@@ -201,7 +202,8 @@ func TestMetricsNil(t *testing.T) {
 	m.accepted(1)
 	m.refused(refusedStore)
 	m.attempted("crm", 200, VerdictSucceeded, time.Second)
-	m.finished("crm", Succeeded, time.Second)
+	m.finished("crm", Succeeded)
+	m.delivered("crm", time.Second)
 	m.committed(commitPut, 1, time.Second)
 	m.forget("crm")
 	if n := testutil.CollectAndCount(m); n != 0 {
@@ -239,7 +241,8 @@ func TestMetricsConcurrently(t *testing.T) {
 		all.Go(func() {
 			for n := range 500 {
 				m.attempted("crm", 200, VerdictSucceeded, time.Millisecond)
-				m.finished(fmt.Sprintf("e%d", n%20), Succeeded, time.Millisecond)
+				m.finished(fmt.Sprintf("e%d", n%20), Succeeded)
+				m.delivered(fmt.Sprintf("e%d", n%20), time.Millisecond)
 				if n%50 == 0 {
 					m.forget("e1")
 					testutil.CollectAndCount(m)
@@ -260,7 +263,8 @@ func TestMetricsDoNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		m.accepted(1)
 		m.attempted("crm", 200, VerdictSucceeded, time.Millisecond)
-		m.finished("crm", Succeeded, time.Millisecond)
+		m.finished("crm", Succeeded)
+		m.delivered("crm", time.Millisecond)
 		m.committed(commitPut, 10, time.Millisecond)
 	}); n != 0 {
 		t.Errorf("counting a delivery allocates %v times", n)
@@ -274,7 +278,8 @@ func BenchmarkMetrics(b *testing.B) {
 		for b.Loop() {
 			m.accepted(1)
 			m.attempted("crm", 200, VerdictSucceeded, 3*time.Millisecond)
-			m.finished("crm", Succeeded, 3*time.Millisecond)
+			m.finished("crm", Succeeded)
+			m.delivered("crm", 3*time.Millisecond)
 		}
 	})
 	b.Run("a delivery, in parallel", func(b *testing.B) {
@@ -282,7 +287,8 @@ func BenchmarkMetrics(b *testing.B) {
 			for pb.Next() {
 				m.accepted(1)
 				m.attempted("crm", 200, VerdictSucceeded, 3*time.Millisecond)
-				m.finished("crm", Succeeded, 3*time.Millisecond)
+				m.finished("crm", Succeeded)
+				m.delivered("crm", 3*time.Millisecond)
 			}
 		})
 	})
@@ -306,7 +312,8 @@ func BenchmarkMetricsOfNewEndpoints(b *testing.B) {
 			for b.Loop() {
 				m := newMetrics()
 				for _, name := range names {
-					m.finished(name, Succeeded, time.Second)
+					m.finished(name, Succeeded)
+					m.delivered(name, time.Second)
 				}
 				for _, name := range names {
 					m.forget(name)

@@ -182,3 +182,41 @@ func TestNoSeriesOfWhatIsGone(t *testing.T) {
 		}
 	}
 }
+
+// TestTimeToDeliveredIsThatOfPublishing: a delivery that a person has made again
+// is not counted among the times from publishing to success with the age of its
+// event, nor one that was made later because it was missing.
+func TestTimeToDeliveredIsThatOfPublishing(t *testing.T) {
+	p := newPeer(t, nil)
+	r := newRig(t, toPeers(p))
+	r.publish("1")
+	r.delivered("a", "1")
+	r.clock.advance(7 * 24 * time.Hour)
+	if err := r.RetryDelivery(t.Context(), "", r.idOf("1", "a")); err != nil {
+		t.Fatal(err)
+	}
+	r.settled("1", "a", 2)
+	r.config.Endpoints = append(r.config.Endpoints, toPeers(p, p).Endpoints[1])
+	r.apply()
+	r.replayed(r.startReplay(sender.ReplayRequest{Missing: true, EndpointIDs: []string{"b"}}).ID)
+	r.delivered("b", "1")
+	r.idle("a", "b")
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(r.Collector())
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, sum := uint64(0), 0.0
+	for _, family := range families {
+		if family.GetName() == "caddy_webhooks_publish_to_delivered_seconds" {
+			for _, metric := range family.GetMetric() {
+				count += metric.GetHistogram().GetSampleCount()
+				sum += metric.GetHistogram().GetSampleSum()
+			}
+		}
+	}
+	if count != 2 || sum > 60 {
+		t.Errorf("%d deliveries took %.0f s together, want the two that nobody has asked for again, in no time", count, sum)
+	}
+}

@@ -112,7 +112,10 @@ func (l *lane) conclude(kind int, t *target, d *Delivery, r *result, o *Outcome)
 	if o.Status == Pending {
 		l.leaving[again]++
 	} else {
-		l.s.metrics.finished(t.label, o.Status, o.ended().Sub(d.StoredAt))
+		l.s.metrics.finished(t.label, o.Status)
+		if began, ok := d.began(); ok && o.Status == Succeeded {
+			l.s.metrics.delivered(t.label, o.ended().Sub(began))
+		}
 	}
 	l.s.settling.add(*o)
 	l.s.followers.tell(d, o.Status, o.Due, o.Attempt)
