@@ -100,3 +100,12 @@ func (s *Sender) Unread() bool {
 	defer s.shared.changes.mu.Unlock()
 	return len(s.shared.changes.set) > 0
 }
+
+// KnownDisabled tells whether an endpoint was given up by what is known to be
+// stored of it. The store must be shared.
+func (s *Sender) KnownDisabled(endpointID string) bool {
+	l := s.lane(endpointID)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.part.kept.Disabled != ""
+}

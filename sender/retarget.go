@@ -25,6 +25,8 @@ func (l *lane) retarget(t *target, changed bool) {
 		case t == nil:
 		case t.managed:
 			l.health.Disabled = disabled
+		case l.part != nil && l.part.kept.Disabled == "" && l.part.kept.Settings == t.fingerprint():
+			// Another instance was given the configuration before, and has told.
 		default:
 			l.tellEnabled(disabled)
 		}

@@ -401,6 +401,32 @@ func TestGoneEverywhere(t *testing.T) {
 	})
 }
 
+// TestEnabledByConfigurationIsToldOnceByAll: of instances that are given a
+// configuration one after the other, in which an endpoint that was given up has
+// other settings, the first tells that it is active again.
+func TestEnabledByConfigurationIsToldOnceByAll(t *testing.T) {
+	p := newPeer(t, statuses(410, 200))
+	f := openFleet(t, toPeers(p))
+	var out lockedBuffer
+	f.logger = slog.New(slog.NewTextHandler(&out, nil))
+	a, b := f.join(), f.join()
+	a.publish("first")
+	a.state("a", sender.StateDisabled)
+	b.state("a", sender.StateDisabled)
+	f.quiet("a")
+	f.eventually(time.Second, "both know that it was given up", func() bool { return a.KnownDisabled("a") && b.KnownDisabled("a") })
+	for _, i := range []*instance{a, b} {
+		i.config.Endpoints = []sender.Endpoint{f.config.Endpoints[0]}
+		i.config.Endpoints[0].Description = "mended"
+		i.apply()
+		i.state("a", sender.StateActive)
+		f.eventually(time.Second, "both know what is stored", func() bool { return !a.KnownDisabled("a") && !b.KnownDisabled("a") })
+	}
+	if n := strings.Count(out.String(), "endpoint enabled"); n != 1 {
+		t.Errorf("it was told %d times, want once:\n%s", n, out.String())
+	}
+}
+
 // TestTestEndsAllPauses: a test that succeeds at one instance ends the pauses of
 // the others as well.
 func TestTestEndsAllPauses(t *testing.T) {
