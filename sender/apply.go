@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+
+	"github.com/manysends/caddy-webhooks/webhook"
 )
 
 // allTargets are all endpoints, made ready under a configuration: those that
@@ -103,10 +105,25 @@ func (s *Sender) Apply(cfg Config) error {
 	if s.resealing {
 		s.reseal(s.background)
 	}
+	s.warnOfTypes(next, func(t *target, p webhook.Pattern) bool { return t.same(before[t.id]) && !current.publishable(p) })
 	if s.shared != nil {
 		s.readUnreadable()
 	}
 	return nil
+}
+
+// warnOfTypes warns of what endpoints of the configuration subscribe to and
+// nobody can publish. It may be known tomorrow, so it is no error, but mostly it is
+// misspelt, and nothing else would ever tell. Nobody is told twice.
+func (s *Sender) warnOfTypes(c *snapshot, told func(*target, webhook.Pattern) bool) {
+	for _, t := range c.targets {
+		for _, p := range t.patterns {
+			if !c.publishable(p) && !told(t, p) {
+				s.log.Warn("an endpoint subscribes to events that are not among event_types, and gets none of them: correct the name, or add the type",
+					"endpoint", t.id, "events", string(p))
+			}
+		}
+	}
 }
 
 // unblock gives the blocked deliveries of an endpoint another chance.

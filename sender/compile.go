@@ -318,3 +318,13 @@ func orDefault[T comparable](v, otherwise T) T {
 	}
 	return v
 }
+
+// publishable tells whether there can be an event of a type that a pattern selects.
+func (s *snapshot) publishable(p webhook.Pattern) bool {
+	stem, group := strings.CutSuffix(string(p), "*")
+	if group { // where every type is known, so is this one
+		stem += "any"
+	}
+	return s.catalogue.Knows(stem) ||
+		slices.ContainsFunc(s.catalogue.Types(), func(known webhook.EventType) bool { return p.Match(known.Name) })
+}

@@ -112,6 +112,51 @@ func (l slowLog) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
+// TestUnknownTypesAreWarnedOf: an endpoint that subscribes to what nobody can
+// publish is named in the log when that is configured, by a reload too, and once.
+func TestUnknownTypesAreWarnedOf(t *testing.T) {
+	p := newPeer(t, nil)
+	for _, test := range []struct {
+		types  []string // nil: the default
+		events []string
+		want   []string // of events, those that are warned of
+	}{
+		{nil, nil, nil},
+		{nil, []string{"*", "conversation.*", "message.created"}, nil},
+		{nil, []string{"mesage.*", "message.created", "message.creatd"}, []string{"mesage.*", "message.creatd"}},
+		{nil, []string{"conversation.created.*"}, []string{"conversation.created.*"}},
+		{[]string{"order.paid"}, []string{"order.*"}, nil},
+		{[]string{"order.paid"}, []string{"message.*"}, []string{"message.*"}},
+		{[]string{"order.paid", "*"}, []string{"message.*", "message.created"}, nil},
+	} {
+		c := toPeers(p)
+		c.EventTypes = nil
+		for _, name := range test.types {
+			c.EventTypes = append(c.EventTypes, webhook.EventType{Name: name})
+		}
+		c.Endpoints[0].Events = test.events
+		var out lockedBuffer
+		r := &rig{t: t, clock: newFakeClock(), config: c, logger: slog.New(slog.NewTextHandler(&out, nil))}
+		r.open()
+		r.apply() // the same
+		r.config.Endpoints = nil
+		r.apply()
+		opened := out.String()
+		r.config = c
+		r.apply()
+		for when, lines := range map[string]string{"opened": opened, "applied": out.String()[len(opened):]} {
+			if n := strings.Count(lines, "\n"); n != len(test.want) {
+				t.Errorf("%q, %s: %d lines, want %d: %s", test.events, when, n, len(test.want), lines)
+			}
+			for _, pattern := range test.want {
+				if n := strings.Count(lines, "endpoint=a events="+pattern+"\n"); n != 1 {
+					t.Errorf("%q, %s: %s is warned of %d times, want once: %s", test.events, when, pattern, n, lines)
+				}
+			}
+		}
+	}
+}
+
 // TestSlowLogHoldsUpNoOtherDelivery guards that a line is logged outside of the
 // lane's lock: a log that stands still must not keep other deliveries to the
 // same endpoint from being made.

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/manysends/caddy-webhooks/webhook"
 )
 
 // ErrClosed means that the sender was closed and takes no more events.
@@ -156,6 +158,7 @@ func New(cfg Config, store Store, o Options) (*Sender, error) {
 		s.stopBackground()
 		return nil, err
 	}
+	s.warnOfTypes(first, func(*target, webhook.Pattern) bool { return false })
 	s.putting.Go(s.putLoop)
 	s.workers.Go(s.settleLoop)
 	s.workers.Go(s.upkeepLoop)
