@@ -53,6 +53,9 @@ const (
 	MaxPutWaitingBytes = maxPutWaitingBytes
 )
 
+// MaxUnsettled is how many outcomes may wait for the disk.
+const MaxUnsettled = maxUnsettled + maxSettle
+
 // PutsHeld is how many publications wait for the disk.
 func (s *Sender) PutsHeld() int {
 	s.puts.mu.Lock()

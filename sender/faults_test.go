@@ -205,3 +205,38 @@ func TestPublisherLeaves(t *testing.T) {
 	until(t, "both are delivered", func() bool { return p.count() == 2 })
 	r.delivered("a", "e1", "e2")
 }
+
+// TestPublishersWaitForWhatReturns: what goes to very many endpoints that take
+// nothing just now returns to the store for each of them. That does not gather in
+// memory without bound, however fast events are published.
+func TestPublishersWaitForWhatReturns(t *testing.T) {
+	const endpoints, events = 10_000, 8
+	c := toPeers()
+	for i := range endpoints {
+		c.Endpoints = append(c.Endpoints, sender.Endpoint{ID: fmt.Sprint("e", i), URL: "http://127.0.0.1:9/"})
+	}
+	faulty := &faultyStore{}
+	r := &rig{t: t, clock: newFakeClock(), config: c, wrap: faulty.around}
+	r.open() // and nothing is delivered
+	most := 0
+	faulty.call(func(f fault) error {
+		switch f {
+		case faultSettle:
+			time.Sleep(10 * time.Millisecond) // for a thousand at most
+		case faultPut:
+			most = max(most, r.Unsettled()) // one goroutine puts
+		}
+		return nil
+	})
+	r.publish(numbered(events)...)
+	if limit := sender.MaxUnsettled + endpoints; most > limit {
+		t.Errorf("%d outcomes had gathered when the next event was stored, want at most %d", most, limit)
+	}
+	// While the store takes nothing, nobody waits for it.
+	faulty.fail(faultSettle)
+	until(t, "recording fails", func() bool { return faulty.failures(faultSettle) > 0 })
+	r.publish("a", "b", "c")
+	faulty.fail(0)
+	faulty.call(nil)
+	until(t, "the store has all", func() bool { r.clock.advance(time.Second); return r.Unsettled() == 0 })
+}

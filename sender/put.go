@@ -158,6 +158,7 @@ func (s *Sender) dispatch(events []PutEvent, lease int64) {
 		if e.Duplicate {
 			continue
 		}
+		s.settling.keepUp()
 		for _, id := range e.EndpointIDs {
 			d := &Delivery{Event: e.Event, Seq: e.Seq, StoredAt: e.StoredAt, EndpointID: id, Status: Pending, Due: e.StoredAt}
 			s.followers.tell(d, Pending, d.Due, nil)

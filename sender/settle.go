@@ -34,6 +34,7 @@ type settleQueue struct {
 	waiting []Outcome
 	bytes   int           // of the answers that wait
 	busy    int           // taken, but not yet in the store
+	failing bool          // the store did not take the last ones
 	added   uint64        // outcomes so far
 	done    uint64        // of them, in the store
 	wake    chan struct{} // holds one token while there is something to do
@@ -56,6 +57,27 @@ func (q *settleQueue) wait(ctx context.Context) {
 	defer context.AfterFunc(ctx, q.nudge)()
 	for q.full() && ctx.Err() == nil {
 		q.room.Wait()
+	}
+}
+
+// keepUp waits while more outcomes have gathered than may, as long as the store
+// takes them. Publishers wait for it: what goes to many endpoints that take nothing
+// just now returns to the store for each of them, and is stored as part of an event
+// much faster.
+func (q *settleQueue) keepUp() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.waiting) >= maxUnsettled && !q.failing {
+		q.room.Wait()
+	}
+}
+
+// note notes whether the store takes outcomes.
+func (q *settleQueue) note(failing bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.failing = failing; failing {
+		q.room.Broadcast()
 	}
 }
 
@@ -230,6 +252,7 @@ func (s *Sender) settle(r *ride) bool {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
 		began := time.Now()
 		err := s.store.Settle(context.Background(), r.outcomes)
+		s.settling.note(err != nil)
 		if err == nil {
 			r.took = time.Since(began)
 			s.metrics.committed(commitSettle, len(r.outcomes), r.took)
