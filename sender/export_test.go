@@ -93,6 +93,14 @@ func (s *Sender) TrustRoots(pool *x509.CertPool) {
 	s.current.Load().transport.TLSClientConfig = &tls.Config{RootCAs: pool}
 }
 
+// PingSoon has connections of HTTP/2 over which nothing comes looked at soon, if
+// they are looked at. No attempt may have been made.
+func (s *Sender) PingSoon() {
+	if c := s.current.Load().transport.HTTP2; c != nil && c.SendPingTimeout > 0 {
+		c.SendPingTimeout, c.PingTimeout = 50*time.Millisecond, 200*time.Millisecond
+	}
+}
+
 // Tell tells the followers of a delivery.
 func (s *Sender) Tell(d *Delivery) { s.followers.tell(d, Pending, d.Due, nil) }
 

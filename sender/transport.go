@@ -18,6 +18,11 @@ const (
 	idleConnTimeout     = 90 * time.Second
 	tlsHandshakeTimeout = 10 * time.Second
 	maxResponseHeader   = 64 << 10 // bytes
+
+	// Over HTTP/2 an attempt whose time is up leaves the connection to others. One
+	// over which nothing has come for a while is asked for a sign of life.
+	pingAfter   = 30 * time.Second
+	pingTimeout = 15 * time.Second
 )
 
 // transport is the HTTP client under all attempts that are made under the same
@@ -42,6 +47,7 @@ func newTransport(g *guard) *transport {
 			TLSHandshakeTimeout:    tlsHandshakeTimeout,
 			MaxResponseHeaderBytes: maxResponseHeader,
 			WriteBufferSize:        8 << 10,
+			HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		},
 		plain: newPlain(g),
 		guard: g,
