@@ -168,6 +168,25 @@ func TestOutboxPublishesWhatWasCommitted(t *testing.T) {
 	}
 }
 
+// TestOutboxEmptyID guards that an event that is given an empty ID has one when
+// it is in the outbox. Otherwise it would get one at each try to publish it, and be
+// published twice when one failed after it was stored.
+func TestOutboxEmptyID(t *testing.T) {
+	r := newOutboxRig(t, 1)
+	var id string
+	if err := r.conn.QueryRow(t.Context(), inSchema(`SELECT {s}.publish('a', '1', id => '')`, r.options.Schema)).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	if err := webhook.CheckEventID(id); err != nil || !strings.HasPrefix(id, "evt_") {
+		t.Errorf("the function returned the ID %q, %v", id, err)
+	}
+	r.drain()
+	r.wantIDs(id)
+	if _, err := r.conn.Exec(t.Context(), inSchema(`INSERT INTO {s}.outbox (id, tenant, type, data) VALUES ('', '', 'a', '1')`, r.options.Schema)); err == nil {
+		t.Error("a row without an ID was taken")
+	}
+}
+
 // TestOutboxIsSharedInOrder has three stores drain what two applications
 // publish. Each event is published once, and those of each application in its
 // order.
