@@ -101,15 +101,18 @@ func (t *Target) BeginCopy(ctx context.Context, source string) (resume int64, er
 // begin begins a copy into what must be empty and unused. The caller has locked
 // the tables, so that nobody joins before the copy is known.
 func (t *Target) begin(ctx context.Context, tx pgx.Tx, source string) error {
-	var used, full bool
+	var used, worn, full bool
 	err := tx.QueryRow(ctx, t.store.in(`SELECT EXISTS (SELECT FROM {s}.instances WHERE lease_until > clock_timestamp()),
+		NOT EXISTS (SELECT FROM {s}.partitions WHERE number = 0),
 		EXISTS (SELECT FROM {s}.event_ids) OR EXISTS (SELECT FROM {s}.documents) OR EXISTS (SELECT FROM {s}.counters)
-			OR EXISTS (SELECT FROM {s}.outbox)`)).Scan(&used, &full)
+			OR EXISTS (SELECT FROM {s}.outbox)`)).Scan(&used, &worn, &full)
 	switch {
 	case err != nil:
 		return err
 	case used:
 		return fmt.Errorf("%w by a sender: stop all that use it, or wait until the lease of one that was killed has ended", sender.ErrStoreInUse)
+	case worn:
+		return fmt.Errorf("%w: it has been used for days, and there is no room any more for the numbers of what is copied: drop the schema, or name another", sender.ErrNotEmpty)
 	case full:
 		return fmt.Errorf("%w: no copy into it is unfinished: use it as it is, or name another schema or database", sender.ErrNotEmpty)
 	}
