@@ -14,6 +14,9 @@ import (
 // oldestServer is the oldest version of PostgreSQL that has what is needed.
 const oldestServer = 13
 
+// readCommitted is the isolation of all transactions.
+const readCommitted = "read committed"
+
 // scripts are the migrations. What has been released is never changed.
 //
 //go:embed migrations/*.sql
@@ -54,7 +57,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, schema string) error {
 	if err != nil {
 		return err
 	}
-	tx, err := conn.Begin(ctx)
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: readCommitted})
 	if err != nil {
 		return err
 	}
@@ -116,10 +119,14 @@ func inspect(ctx context.Context, conn *pgx.Conn) (pooled, synced bool, err erro
 	var version int
 	var pid uint32
 	var readOnly bool
+	var isolation string
 	// In one message, as behind a pooler the next one may reach another server.
 	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, pg_backend_pid(),
-		pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('fsync') = 'on'`, pgx.QueryExecModeExec).
-		Scan(&version, &pid, &readOnly, &synced)
+		pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on', current_setting('fsync') = 'on',
+		current_setting('default_transaction_isolation')`, pgx.QueryExecModeExec).
+		Scan(&version, &pid, &readOnly, &synced, &isolation)
+	// A pooler makes up the number that the client was told.
+	pooled = pid != conn.PgConn().PID()
 	switch {
 	case err != nil:
 		return false, false, err
@@ -127,7 +134,8 @@ func inspect(ctx context.Context, conn *pgx.Conn) (pooled, synced bool, err erro
 		return false, false, fmt.Errorf("the server is PostgreSQL %d: update it to %d or newer", version/10000, oldestServer)
 	case readOnly:
 		return false, false, errors.New("the server is read-only, as a standby is: name the primary in url, or all hosts and target_session_attrs=read-write")
+	case pooled && isolation != readCommitted: // which can only be set past it
+		return false, false, fmt.Errorf("transactions behind the pooler are %s: run ALTER ROLE … SET default_transaction_isolation = 'read committed' for the user in url", isolation)
 	}
-	// A pooler makes up the number that the client was told.
-	return pid != conn.PgConn().PID(), synced, nil
+	return pooled, synced, nil
 }

@@ -130,6 +130,9 @@ func (s *Store) prepare(ctx context.Context, pool *pgxpool.Config) (pooled bool,
 		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	if !pooled { // which would not pass it on
+		// Otherwise it is that of the role or the database. Each statement is to see
+		// what was committed before it: that is what it may have waited for.
+		pool.ConnConfig.RuntimeParams["default_transaction_isolation"] = readCommitted
 		// What a connection has locked is free soon after the machine at the other
 		// end is gone.
 		for name, value := range map[string]string{"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"} {
