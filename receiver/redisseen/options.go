@@ -16,6 +16,7 @@ import (
 // The defaults of [Options].
 const (
 	DefaultPrefix  = "webhooks"
+	DefaultName    = "receiver"
 	DefaultTimeout = time.Second
 	DefaultLease   = 15 * time.Second
 )
@@ -43,7 +44,8 @@ type Options struct {
 	// have braces. Default: [DefaultPrefix].
 	Prefix string
 
-	// Name is the receiver. Those of one name know the same.
+	// Name is the receiver. Those of one name know the same. Default:
+	// [DefaultName].
 	Name string
 
 	// Timeout is how long Redis may take to answer, and to be connected to.
@@ -81,6 +83,9 @@ func (o *Options) resolve() (client rueidis.ClientOption, err error) {
 	}
 	if strings.ContainsAny(o.Prefix, "{}") {
 		return client, fmt.Errorf("the prefix %q of the keys has braces, which would change where a cluster keeps them: leave them out", o.Prefix)
+	}
+	if o.Name == "" { // braces with nothing in them would not hold the keys in one slot
+		o.Name = DefaultName
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout

@@ -132,6 +132,11 @@ func TestClusterIsASeen(t *testing.T) {
 		return err == nil && strings.Contains(info, "cluster_state:ok")
 	})
 	keepsTheLaw(t, redisseen.Options{URL: server.URL()})
+	t.Run("without a name", func(t *testing.T) {
+		m := open(t, redisseen.Options{URL: server.URL()})
+		must(t, m, "claimed", receiver.Key{1}, receiver.Key{2})
+		must(t, open(t, redisseen.Options{URL: server.URL(), Name: redisseen.DefaultName}), "busy", receiver.Key{2})
+	})
 }
 
 func keepsTheLaw(t *testing.T, o redisseen.Options) {
