@@ -17,6 +17,7 @@ type keeper struct {
 	current int32     // its number; 0 while it is none
 	left    int32     // the number that it lost and has not dealt with yet; 0 if none
 	renewed time.Time // when the last successful renewal began
+	server  time.Time // what time it was at the server then; zero when it has joined since
 	rank    int
 	count   int
 	lost    bool // the loss of a lease is still to be told
@@ -98,7 +99,7 @@ func (s *Store) join(ctx context.Context) error {
 		return err
 	}
 	s.keeper.mu.Lock()
-	s.keeper.current, s.keeper.left, s.keeper.renewed = number, 0, began
+	s.keeper.current, s.keeper.left, s.keeper.renewed, s.keeper.server = number, 0, began, time.Time{}
 	s.keeper.mu.Unlock()
 	s.notifier.tell(message{kind: kindInstances})
 	return s.renew(ctx, number)
@@ -216,14 +217,15 @@ func (s *Store) keepOnce(ctx context.Context) error {
 }
 
 // renewLease renews the lease of instance $1 and lists all instances with whether
-// their leases have ended, and with the last number of an event. $3 is its mark;
-// where $4 is set, nothing is unwritten and nothing is being stored, so that the
-// mark can be as high as the numbers.
+// their leases have ended, with the last number of an event, and with the time. $3
+// is its mark; where $4 is set, nothing is unwritten and nothing is being stored, so
+// that the mark can be as high as the numbers.
 const renewLease = `WITH numbers AS MATERIALIZED (SELECT last_value AS last FROM {s}.seq),
 	me AS (UPDATE {s}.instances SET lease_until = clock_timestamp() + $2 * interval '1 microsecond',
 			low_water = CASE WHEN $4 THEN last ELSE greatest(low_water, least($3, last)) END
 		FROM numbers WHERE number = $1 RETURNING number)
-	SELECT i.number, i.lease_until <= clock_timestamp(), EXISTS (SELECT FROM me), last FROM {s}.instances i, numbers ORDER BY i.number`
+	SELECT i.number, i.lease_until <= clock_timestamp(), EXISTS (SELECT FROM me), last, statement_timestamp()
+	FROM {s}.instances i, numbers ORDER BY i.number`
 
 // renew renews the lease and looks at the others.
 func (s *Store) renew(ctx context.Context, number int32) error {
@@ -240,11 +242,11 @@ func (s *Store) renew(ctx context.Context, number int32) error {
 	if err != nil {
 		return err
 	}
-	renewed, rank, count, dead, last := false, 0, 0, false, int64(0)
+	renewed, rank, count, dead, last, server := false, 0, 0, false, int64(0), time.Time{}
 	err = each(rows, func(rows pgx.Rows) error {
 		var other int32
 		var ended bool
-		if err := rows.Scan(&other, &ended, &renewed, &last); err != nil {
+		if err := rows.Scan(&other, &ended, &renewed, &last, &server); err != nil {
 			return err
 		}
 		switch {
@@ -269,12 +271,12 @@ func (s *Store) renew(ctx context.Context, number int32) error {
 		s.keeper.lose(number)
 		return errSetBack
 	}
-	s.sawInstances(number, began, rank, count, dead)
+	s.sawInstances(number, began, server, rank, count, dead)
 	return nil
 }
 
 // sawInstances notes what a renewal has shown.
-func (s *Store) sawInstances(number int32, began time.Time, rank, count int, dead bool) {
+func (s *Store) sawInstances(number int32, began, server time.Time, rank, count int, dead bool) {
 	k := &s.keeper
 	k.mu.Lock()
 	if k.current != number {
@@ -282,9 +284,11 @@ func (s *Store) sawInstances(number int32, began time.Time, rank, count int, dea
 		return
 	}
 	changed := rank != k.rank || count != k.count
-	// After an outage everybody's lease has ended: they get the time to renew.
-	healthy := within(k.renewed, began, s.lease)
-	k.renewed, k.rank, k.count = began, rank, count
+	// After an outage everybody's lease has ended, and when the clock of the server
+	// was set, or that of the one in its place is ahead, it seems so: they get the
+	// time to renew. Who has just joined may have done so because of that.
+	healthy := within(k.renewed, began, s.lease) && !k.server.IsZero() && server.Sub(k.server)-began.Sub(k.renewed) < s.lease/3
+	k.renewed, k.server, k.rank, k.count = began, server, rank, count
 	k.mu.Unlock()
 	if changed {
 		s.watch.add(message{kind: kindInstances})

@@ -1,0 +1,59 @@
+package postgresstore
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/manysends/caddy-webhooks/internal/postgrestest"
+)
+
+// TestWhoSeemsDead: what others have is taken over when their leases have ended,
+// and not when that only seems so, or could not be helped.
+func TestWhoSeemsDead(t *testing.T) {
+	const lease = 15 * time.Second
+	now := time.Now()
+	for name, test := range map[string]struct {
+		renewed, server time.Time
+		passed          time.Duration // at the server
+		want            bool
+	}{
+		"all is well":                     {now.Add(-5 * time.Second), start, 5 * time.Second, true},
+		"a clock that is a little faster": {now.Add(-5 * time.Second), start, 7 * time.Second, true},
+		"a clock that was set back":       {now.Add(-5 * time.Second), start, -time.Hour, true},
+		"a clock that was set ahead":      {now.Add(-5 * time.Second), start, time.Hour, false},
+		"an outage":                       {now.Add(-time.Minute), start, time.Minute, false},
+		"it has just joined":              {now, time.Time{}, 0, false},
+	} {
+		s := &Store{lease: lease}
+		s.keeper.init()
+		s.watch.init()
+		s.keeper.current, s.keeper.renewed, s.keeper.server = 1, test.renewed, test.server
+		s.sawInstances(1, now, test.server.Add(test.passed), 0, 1, true)
+		if got := len(s.keeper.dead) == 1; got != test.want {
+			t.Errorf("%s: it is taken over: %t", name, got)
+		}
+	}
+}
+
+// TestRejoinedLeavesOthersTime guards that an instance that joins anew, as after an
+// outage in the middle of a change, does not take over at once from all those whose
+// leases have ended in the meantime as well.
+func TestRejoinedLeavesOthersTime(t *testing.T) {
+	o := options(t, postgrestest.Shared(t).URL())
+	a, b := open(t, o), open(t, o)
+	other := b.keeper.number()
+	if _, err := a.pool.Exec(background, a.in(`UPDATE {s}.instances SET lease_until = clock_timestamp() - interval '1 second' WHERE number = $1`), other); err != nil {
+		t.Fatal(err)
+	}
+	a.keeper.lose(a.keeper.number())
+	for until := time.Now().Add(20 * time.Second); a.keeper.number() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("it has not joined anew")
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // in which it would be done
+	if err := b.renew(context.Background(), other); err != nil || b.keeper.number() != other {
+		t.Errorf("the other one has no time to renew its lease: %v", err)
+	}
+}
