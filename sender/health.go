@@ -123,7 +123,8 @@ func (l *lane) enable() {
 	l.tellEnabled(l.health.Disabled)
 	l.beginAnew()
 	if l.part != nil {
-		l.health.BegunAt = l.s.clock.Now()
+		// It is later than the one before, whose instance may have a clock that is ahead.
+		l.health.BegunAt = later(l.s.clock.Now(), l.health.BegunAt.Add(time.Nanosecond))
 	}
 	l.s.unhealthy.add(l)
 	l.pump()

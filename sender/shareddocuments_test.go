@@ -427,6 +427,49 @@ func TestEnabledByConfigurationIsToldOnceByAll(t *testing.T) {
 	}
 }
 
+// TestActivatedByASlowClock guards that an endpoint which a person has activated at
+// one instance is active at all, also when it was activated before at another one
+// whose clock is ahead.
+func TestActivatedByASlowClock(t *testing.T) {
+	var back atomic.Bool
+	p := newPeer(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+		if !back.Load() {
+			w.WriteHeader(http.StatusGone)
+		}
+	})
+	f := openFleet(t, toPeers(p))
+	slow := f.join()
+	ahead := newFakeClock()
+	ahead.advance(time.Minute)
+	f.clock = ahead
+	fast := f.join()
+	both := func(step time.Duration, want sender.State, what string) {
+		t.Helper()
+		f.eventually(step, what, func() bool {
+			slow.clock.advance(step)
+			for _, i := range f.all {
+				if info, err := i.Endpoint(t.Context(), sender.AnyTenant, "a"); err != nil || info.State != want {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	fast.publish("first")
+	both(time.Second, sender.StateDisabled, "it is given up")
+	if _, err := fast.Activate(t.Context(), "", "a"); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor(t, 2) // it answers 410 again
+	both(10*time.Millisecond, sender.StateDisabled, "it is given up again")
+	f.agree()
+	back.Store(true)
+	if _, err := slow.Activate(t.Context(), "", "a"); err != nil {
+		t.Fatal(err)
+	}
+	both(10*time.Millisecond, sender.StateActive, "it is active everywhere")
+}
+
 // TestTestEndsAllPauses: a test that succeeds at one instance ends the pauses of
 // the others as well.
 func TestTestEndsAllPauses(t *testing.T) {
