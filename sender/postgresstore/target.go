@@ -103,7 +103,7 @@ func (t *Target) BeginCopy(ctx context.Context, source string) (resume int64, er
 func (t *Target) begin(ctx context.Context, tx pgx.Tx, source string) error {
 	var used, worn, full bool
 	err := tx.QueryRow(ctx, t.store.in(`SELECT EXISTS (SELECT FROM {s}.instances WHERE lease_until > clock_timestamp()),
-		NOT EXISTS (SELECT FROM {s}.partitions WHERE number = 0),
+		NOT EXISTS (SELECT FROM {s}.partitions WHERE number = 0 AND purged = 0),
 		EXISTS (SELECT FROM {s}.event_ids) OR EXISTS (SELECT FROM {s}.documents) OR EXISTS (SELECT FROM {s}.counters)
 			OR EXISTS (SELECT FROM {s}.outbox)`)).Scan(&used, &worn, &full)
 	switch {
