@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 )
 
 // endpoints are the numbers of endpoints, as far as they have been needed. A
-// number keeps its endpoint for ever.
+// number keeps its endpoint, unless the database is set back.
 type endpoints struct {
 	mu     sync.RWMutex
 	number map[string]int32
@@ -21,7 +22,9 @@ type endpoints struct {
 }
 
 func (e *endpoints) init() {
+	e.mu.Lock()
 	e.number, e.id = map[string]int32{}, map[int32]string{}
+	e.mu.Unlock()
 }
 
 func (e *endpoints) add(number int32, id string) {
@@ -57,35 +60,33 @@ func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, 
 // numbers are those of endpoints, ascending and each once. Endpoints that never
 // had a delivery have none.
 func (s *Store) numbers(ctx context.Context, conn *pgxpool.Conn, ids []string) ([]int32, error) {
-	missing := slices.DeleteFunc(s.endpoints.missing(ids), func(id string) bool { return !isText(id) })
-	if len(missing) > 0 {
-		if err := s.learnEndpoints(ctx, conn, `SELECT number, id FROM {s}.endpoints WHERE id = ANY($1::text[])`, missing); err != nil {
-			return nil, err
-		}
-	}
 	var numbers []int32
+	var missing []string
 	for _, id := range ids {
 		if number, known := s.endpoints.known(id); known {
 			numbers = append(numbers, number)
+		} else if isText(id) {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) > 0 {
+		rows, err := conn.Query(ctx, s.in(`SELECT number, id FROM {s}.endpoints WHERE id = ANY($1::text[])`), missing)
+		if err != nil {
+			return nil, err
+		}
+		if err := each(rows, func(rows pgx.Rows) error {
+			var number int32
+			var id string
+			err := rows.Scan(&number, &id)
+			s.endpoints.add(number, id)
+			numbers = append(numbers, number)
+			return err
+		}); err != nil {
+			return nil, err
 		}
 	}
 	slices.Sort(numbers)
 	return slices.Compact(numbers), nil
-}
-
-// learnEndpoints runs a statement that answers with numbers and IDs.
-func (s *Store) learnEndpoints(ctx context.Context, conn *pgxpool.Conn, statement string, args ...any) error {
-	rows, err := conn.Query(ctx, s.in(statement), args...)
-	if err != nil {
-		return err
-	}
-	return each(rows, func(rows pgx.Rows) error {
-		var number int32
-		var id string
-		err := rows.Scan(&number, &id)
-		s.endpoints.add(number, id)
-		return err
-	})
 }
 
 // numberEndpoints sees to it that endpoints have numbers. Numbers that are given
@@ -118,13 +119,13 @@ func (s *Store) name(ctx context.Context, conn *pgxpool.Conn, number int32) (str
 	if known {
 		return id, nil
 	}
-	if err := s.learnEndpoints(ctx, conn, `SELECT number, id FROM {s}.endpoints WHERE number = $1`, number); err != nil {
-		return "", err
-	}
-	s.endpoints.mu.RLock()
-	defer s.endpoints.mu.RUnlock()
-	if id, known = s.endpoints.id[number]; !known {
+	err := conn.QueryRow(ctx, s.in(`SELECT id FROM {s}.endpoints WHERE number = $1`), number).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
 		return "", fmt.Errorf("a delivery goes to endpoint number %d, which has no ID: the tables are damaged", number)
 	}
+	if err != nil {
+		return "", err
+	}
+	s.endpoints.add(number, id)
 	return id, nil
 }

@@ -404,6 +404,43 @@ func TestSetBack(t *testing.T) {
 	}
 }
 
+// TestSetBackEndpoints guards that an instance notices that the database was set
+// back although it has stored none of the events that are gone, and does not go on
+// with the numbers of endpoints that it knows: events would go to others that have
+// got these numbers since.
+func TestSetBackEndpoints(t *testing.T) {
+	o := options(t, postgrestest.Shared(t).URL())
+	s, other := open(t, o), open(t, o)
+	publish(t, other, batch(10, 0, "a"))
+	publish(t, other, batch(10, 10, "gone"))
+	if _, err := s.Claim(background, sender.ClaimQuery{EndpointID: "gone", Now: start, Limit: 1, Bytes: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.renew(background, s.keeper.number()), crash(other)); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, o.URL)
+	execute(t, conn, s.in(`UPDATE {s}.endpoints SET id = 'another' WHERE id = 'gone'`))
+	execute(t, conn, s.in(`SELECT setval('{s}.seq', 10)`))
+	if err := s.renew(background, s.keeper.number()); !errors.Is(err, errSetBack) {
+		t.Fatalf("it returned %v, want that the database was set back", err)
+	}
+	p := batch(1, 20, "gone")
+	soon(t, "an event is stored", func() bool { return s.PutEvents(background, p) == nil })
+	record, err := s.Event(background, "", p[0].Events[0].Event.ID)
+	if err != nil || len(record.Deliveries) != 1 || record.Deliveries[0].EndpointID != "gone" {
+		t.Errorf("its deliveries are %+v, %v, want one to the endpoint gone", record.Deliveries, err)
+	}
+	var name string
+	if err := conn.QueryRow(background, s.in(`SELECT e.id FROM {s}.events JOIN {s}.endpoints e ON e.number = targets[1] WHERE events.id = $1`),
+		p[0].Events[0].Event.ID).Scan(&name); err != nil || name != "gone" {
+		t.Errorf("the event goes to the endpoint %q, %v", name, err)
+	}
+	if p[0].Events[0].Seq <= 20 {
+		t.Errorf("it has number %d, which another event had", p[0].Events[0].Seq)
+	}
+}
+
 // TestDiskFull: no room is told as that, and what is stored stays.
 func TestDiskFull(t *testing.T) {
 	server := postgrestest.Shared(t)

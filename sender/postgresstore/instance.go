@@ -18,6 +18,7 @@ type keeper struct {
 	left    int32     // the number that it lost and has not dealt with yet; 0 if none
 	renewed time.Time // when the last successful renewal began
 	server  time.Time // what time it was at the server then; zero when it has joined since
+	last    int64     // the number of the last event that there was then
 	rank    int
 	count   int
 	lost    bool // the loss of a lease is still to be told
@@ -44,6 +45,14 @@ func (k *keeper) number() int32 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.current
+}
+
+// lastSeen is the number of the last event that a renewal has shown; 0 when there
+// was none since it joined.
+func (k *keeper) lastSeen() int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.last
 }
 
 // lose notes that an instance is no more, or that it is not known what it holds.
@@ -99,7 +108,8 @@ func (s *Store) join(ctx context.Context) error {
 		return err
 	}
 	s.keeper.mu.Lock()
-	s.keeper.current, s.keeper.left, s.keeper.renewed, s.keeper.server = number, 0, began, time.Time{}
+	s.keeper.current, s.keeper.left, s.keeper.renewed = number, 0, began
+	s.keeper.server, s.keeper.last = time.Time{}, 0
 	s.keeper.mu.Unlock()
 	s.notifier.tell(message{kind: kindInstances})
 	return s.renew(ctx, number)
@@ -142,6 +152,7 @@ func (s *Store) rejoin(ctx context.Context) error {
 	s.mu.Lock()
 	s.holds.lose()
 	s.mu.Unlock()
+	s.endpoints.init() // others may have the numbers of those that are gone
 	s.keeper.mu.Lock()
 	s.keeper.lost = true
 	s.keeper.mu.Unlock()
@@ -234,6 +245,7 @@ func (s *Store) renew(ctx context.Context, number int32) error {
 	mark, next := s.holds.lowWater(), s.holds.next
 	idle, unlock := idle && s.holds.idle(), idle
 	s.mu.Unlock()
+	seen := s.keeper.lastSeen()
 	if unlock {
 		defer s.putting.Unlock()
 	}
@@ -267,16 +279,16 @@ func (s *Store) renew(ctx context.Context, number int32) error {
 		s.keeper.lose(number)
 		return errRejoining
 	}
-	if last < next-1 {
+	if last < max(next-1, seen) {
 		s.keeper.lose(number)
 		return errSetBack
 	}
-	s.sawInstances(number, began, server, rank, count, dead)
+	s.sawInstances(number, began, server, last, rank, count, dead)
 	return nil
 }
 
 // sawInstances notes what a renewal has shown.
-func (s *Store) sawInstances(number int32, began, server time.Time, rank, count int, dead bool) {
+func (s *Store) sawInstances(number int32, began, server time.Time, last int64, rank, count int, dead bool) {
 	k := &s.keeper
 	k.mu.Lock()
 	if k.current != number {
@@ -288,7 +300,7 @@ func (s *Store) sawInstances(number int32, began, server time.Time, rank, count 
 	// was set, or that of the one in its place is ahead, it seems so: they get the
 	// time to renew. Who has just joined may have done so because of that.
 	healthy := within(k.renewed, began, s.lease) && !k.server.IsZero() && server.Sub(k.server)-began.Sub(k.renewed) < s.lease/3
-	k.renewed, k.server, k.rank, k.count = began, server, rank, count
+	k.renewed, k.server, k.last, k.rank, k.count = began, server, last, rank, count
 	k.mu.Unlock()
 	if changed {
 		s.watch.add(message{kind: kindInstances})

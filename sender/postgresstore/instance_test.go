@@ -29,7 +29,7 @@ func TestWhoSeemsDead(t *testing.T) {
 		s.keeper.init()
 		s.watch.init()
 		s.keeper.current, s.keeper.renewed, s.keeper.server = 1, test.renewed, test.server
-		s.sawInstances(1, now, test.server.Add(test.passed), 0, 1, true)
+		s.sawInstances(1, now, test.server.Add(test.passed), 7, 0, 1, true)
 		if got := len(s.keeper.dead) == 1; got != test.want {
 			t.Errorf("%s: it is taken over: %t", name, got)
 		}

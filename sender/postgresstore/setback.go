@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// errSetBack means that events are gone that this instance has stored: their
+// errSetBack means that events are gone that this instance has stored, or seen: their
 // numbers would be given again. Then it joins anew.
 var errSetBack = errors.New("the database was set back, and events are gone that were taken in, as after a failover to a standby that did not have them yet")
 
@@ -31,9 +31,9 @@ const maxSkipped = 1_000_000
 // some at the same time.
 func (s *Store) skipNumbers(ctx context.Context) error {
 	s.mu.Lock()
-	next := s.holds.next
+	last := s.holds.next - 1
 	s.mu.Unlock()
-	_, err := s.pool.Exec(ctx, s.in(`SELECT count(nextval('{s}.seq')) FROM generate_series(1, (SELECT least($1 - 1 - last_value, $2) FROM {s}.seq))`),
-		next, maxSkipped)
+	_, err := s.pool.Exec(ctx, s.in(`SELECT count(nextval('{s}.seq')) FROM generate_series(1, (SELECT least($1 - last_value, $2) FROM {s}.seq))`),
+		max(last, s.keeper.lastSeen()), maxSkipped)
 	return err
 }
