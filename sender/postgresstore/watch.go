@@ -169,7 +169,7 @@ func (s *Store) hear(ctx context.Context) {
 // stayIdle keeps the server from ending a connection on which nothing is asked,
 // as the role or the database may have it do. Versions before 14 have no such
 // setting.
-const stayIdle = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'; `
+const stayIdle = `; SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'`
 
 // hearOnce listens until the connection is lost.
 func (s *Store) hearOnce(ctx context.Context) error {
@@ -182,7 +182,7 @@ func (s *Store) hearOnce(ctx context.Context) error {
 		defer cancel()
 		_ = conn.Close(closing)
 	}()
-	if _, err := conn.PgConn().Exec(ctx, stayIdle+"LISTEN "+s.channel()).ReadAll(); err != nil {
+	if _, err := conn.PgConn().Exec(ctx, "LISTEN "+s.channel()+stayIdle).ReadAll(); err != nil {
 		return err
 	}
 	s.watch.add(message{kind: kindAll})
