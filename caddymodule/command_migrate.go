@@ -128,7 +128,7 @@ func openStores(ctx context.Context, fromText, toText string) (sender.CopySource
 // text when that is a URL.
 func storeModule(flag, text string) (caddy.Module, string, error) {
 	if u, err := url.Parse(text); err == nil {
-		if _, has := u.User.Password(); has || u.Query().Has("password") {
+		if _, has := u.User.Password(); has || u.Query().Has("password") || u.Query().Has("sslpassword") {
 			return nil, "", newMisuse("--%s has a password, which everybody on this machine can see: put the URL into the environment, and write {env.DATABASE_URL}", flag)
 		}
 	}

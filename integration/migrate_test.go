@@ -308,6 +308,7 @@ func TestMigrateRefuses(t *testing.T) {
 		{[]string{"--to", "{env.UNSET_URL}"}, "--to: "},
 		{[]string{"--to", "postgres://hooks:hunter2@127.0.0.1:1/hooks"}, "--to has a password"},
 		{[]string{"--to", "postgres://hooks@127.0.0.1:1/hooks?password=hunter2"}, "--to has a password"},
+		{[]string{"--to", "postgres://hooks@127.0.0.1:1/hooks?sslpassword=hunter2"}, "--to has a password"},
 		{[]string{"--from", "postgres://127.0.0.1:1/hooks", "--to", "{env.DATABASE_URL}"}, "stores of the kind postgres cannot be copied"},
 		{[]string{"--to", "{env.DATABASE_URL}"}, "there is nothing to copy"},
 	} {
