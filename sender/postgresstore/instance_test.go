@@ -41,13 +41,17 @@ func TestWhoSeemsDead(t *testing.T) {
 // leases have ended in the meantime as well.
 func TestRejoinedLeavesOthersTime(t *testing.T) {
 	o := options(t, postgrestest.Shared(t).URL())
+	o.Lease = time.Minute // so that nothing is renewed by itself
 	a, b := open(t, o), open(t, o)
 	other := b.keeper.number()
-	if _, err := a.pool.Exec(background, a.in(`UPDATE {s}.instances SET lease_until = clock_timestamp() - interval '1 second' WHERE number = $1`), other); err != nil {
+	a.keeper.joining.Lock()
+	a.keeper.lose(a.keeper.number())
+	_, err := a.pool.Exec(background, a.in(`UPDATE {s}.instances SET lease_until = clock_timestamp() - interval '1 second' WHERE number = $1`), other)
+	a.keeper.joining.Unlock()
+	if err != nil {
 		t.Fatal(err)
 	}
-	a.keeper.lose(a.keeper.number())
-	for until := time.Now().Add(20 * time.Second); a.keeper.number() == 0; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(60 * time.Second); a.keeper.number() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatal("it has not joined anew")
 		}
