@@ -4,6 +4,7 @@ package postgresstore
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -13,9 +14,10 @@ import (
 )
 
 // role makes a superuser with a setting, and returns the URL of the server for it.
-func role(t *testing.T, name, setting, value string) string {
+func role(t *testing.T, setting, value string) string {
 	t.Helper()
 	server := postgrestest.Shared(t)
+	name := fmt.Sprint("role", time.Now().UnixNano())
 	server.Exec(t, server.URL(), "CREATE ROLE "+name+" LOGIN SUPERUSER; ALTER ROLE "+name+" SET "+setting+" = '"+value+"'")
 	return strings.Replace(server.URL(), "postgres@", name+"@", 1)
 }
@@ -24,7 +26,7 @@ func role(t *testing.T, name, setting, value string) string {
 // store's transactions. With a stricter one, who waits for another transaction
 // fails when that has committed.
 func TestIsolationOfTheRole(t *testing.T) {
-	url := role(t, "isolated", "default_transaction_isolation", "serializable")
+	url := role(t, "default_transaction_isolation", "serializable")
 	s := open(t, options(t, url))
 	var isolation string
 	if err := s.pool.QueryRow(background, `SHOW transaction_isolation`).Scan(&isolation); err != nil || isolation != readCommitted {
@@ -46,7 +48,7 @@ func TestIsolationOfTheRole(t *testing.T) {
 // again, with a warning and all being read anew each time, where the role's
 // sessions may not be idle for long.
 func TestIdleSessions(t *testing.T) {
-	url := role(t, "hasty", "idle_session_timeout", "300ms")
+	url := role(t, "idle_session_timeout", "300ms")
 	o := options(t, url)
 	log, text := recorder()
 	o.Logger = log
