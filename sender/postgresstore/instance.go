@@ -16,6 +16,7 @@ type keeper struct {
 	mu      sync.Mutex
 	current int32     // its number; 0 while it is none
 	left    int32     // the number that it lost and has not dealt with yet; 0 if none
+	warned  int32     // the number whose loss was logged last
 	renewed time.Time // when the last successful renewal began
 	server  time.Time // what time it was at the server then; zero when it has joined since
 	last    int64     // the number of the last event that there was then
@@ -139,9 +140,13 @@ func (s *Store) rejoin(ctx context.Context) error {
 	defer s.settling.Unlock()
 	s.keeper.mu.Lock()
 	left := s.keeper.left
+	news := left != s.keeper.warned
+	s.keeper.warned = left
 	s.keeper.mu.Unlock()
 	if left != 0 {
-		s.logger.Warn("the lease of this instance was lost, it joins anew", "instance", left)
+		if news { // every call tries while the server is away
+			s.logger.Warn("the lease of this instance was lost, it joins anew", "instance", left)
+		}
 		if _, err := s.takeOver(ctx, left, true); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package postgresstore
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,5 +60,36 @@ func TestRejoinedLeavesOthersTime(t *testing.T) {
 	time.Sleep(100 * time.Millisecond) // in which it would be done
 	if err := b.renew(context.Background(), other); err != nil || b.keeper.number() != other {
 		t.Errorf("the other one has no time to renew its lease: %v", err)
+	}
+}
+
+// TestLostLeaseIsLoggedOnce guards the log during an outage, in which every call
+// tries to join anew.
+func TestLostLeaseIsLoggedOnce(t *testing.T) {
+	o := options(t, postgrestest.Shared(t).URL())
+	log, text := recorder()
+	o.Logger = log
+	s := open(t, o)
+	rename := func(from, to string) {
+		t.Helper()
+		if _, err := s.pool.Exec(background, s.in("ALTER TABLE {s}."+from+" RENAME TO "+to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename("instances", "away")
+	s.keeper.lose(s.keeper.number())
+	for range 10 {
+		if _, err := s.instance(background); err == nil {
+			t.Error("it has joined without the table")
+		}
+	}
+	rename("away", "instances")
+	for until := time.Now().Add(60 * time.Second); s.keeper.number() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("it has not joined anew")
+		}
+	}
+	if n := strings.Count(text(), "it joins anew"); n != 1 {
+		t.Errorf("it was logged %d times:\n%s", n, text())
 	}
 }
