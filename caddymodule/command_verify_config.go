@@ -8,9 +8,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-	"go.uber.org/zap"
 
+	"github.com/manysends/caddy-webhooks/caddymodule/command"
 	"github.com/manysends/caddy-webhooks/receiver"
 )
 
@@ -20,7 +19,7 @@ func configuredReceiver(file, adapter, name string) (receiver.Config, error) {
 	if _, err := os.Stat(file); err != nil {
 		return receiver.Config{}, fmt.Errorf("--config: %w", err)
 	}
-	content, err := adapted(file, adapter)
+	content, err := command.LoadConfig(file, adapter)
 	if err != nil {
 		return receiver.Config{}, fmt.Errorf("--config %s: %w", file, err)
 	}
@@ -58,15 +57,6 @@ func configuredReceiver(file, adapter, name string) (receiver.Config, error) {
 		return receiver.Config{}, fmt.Errorf("--config %s: webhook_receive %s: %w", file, cfg.Name, err)
 	}
 	return cfg, nil
-}
-
-// adapted is a configuration file as JSON. Caddy logs what it does meanwhile,
-// which is no part of the answer.
-func adapted(file, adapter string) ([]byte, error) {
-	undo := zap.ReplaceGlobals(zap.NewNop())
-	defer undo()
-	content, _, _, err := caddycmd.LoadConfig(file, adapter)
-	return content, err
 }
 
 // collectReceivers finds the handlers in a configuration, however deep they are

@@ -265,6 +265,13 @@ func TestCommandsWithoutWebhooks(t *testing.T) {
 	if out, err := withConfig.CombinedOutput(); !strings.Contains(string(out), "not configured") {
 		t.Errorf("with the address from the configuration: %v\n%s", err, out)
 	}
+	// Nothing but the answer is printed, and the address may be a placeholder.
+	placeholder := filepath.Join(c.home, "Caddyfile.placeholder")
+	writeFile(t, placeholder, "{\n\tadmin {env.ADMIN_ADDRESS}\n}\n")
+	c.env = append(c.env, "ADMIN_ADDRESS="+c.admin)
+	if got := c.runs("", "status", "--config", placeholder); got.code != 3 || !strings.Contains(got.out, "not configured") || got.notes != "" {
+		t.Errorf("with a placeholder for the address in the configuration: %+v", got)
+	}
 	// The one that runs, at the default address, is not the one of a configuration
 	// that has none.
 	off := filepath.Join(c.home, "Caddyfile.off")

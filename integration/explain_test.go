@@ -136,6 +136,9 @@ func TestVerifyCommand(t *testing.T) {
 					t.Errorf("%q is not in:\n%s", part, text)
 				}
 			}
+			if (got.code == 0 || got.code == 3) && got.notes != "" {
+				t.Errorf("beside the answer it says:\n%s", got.notes)
+			}
 			if all := got.out + got.notes; strings.Contains(all, explainedSecret) || strings.Contains(all, stripeSecret) || strings.Contains(all, "\x1b") {
 				t.Errorf("a secret or an escape sequence is in:\n%s", all)
 			}

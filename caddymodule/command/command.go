@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
@@ -206,24 +204,13 @@ func (set *commands) does(args cobra.PositionalArgs, f func(context.Context, *ca
 	}
 }
 
-// adminAddress is where the admin API is that a command asks. A configuration
-// without one is an error: at the default address there may be another Caddy.
+// adminAddress is where the admin API is that a command asks.
 func (c *call) adminAddress() (string, error) {
 	address, file, adapter := c.flags.String("address"), c.flags.String("config"), c.flags.String("adapter")
 	if address != "" || file == "" {
 		return caddycmd.DetermineAdminAPIAddress(address, nil, "", "")
 	}
-	config, _, _, err := caddycmd.LoadConfig(file, adapter)
-	if err != nil {
-		return "", err
-	}
-	var set struct {
-		Admin caddy.AdminConfig `json:"admin"`
-	}
-	if err := json.Unmarshal(config, &set); err == nil && set.Admin.Disabled {
-		return "", fmt.Errorf("the configuration %s has `admin off`, and such a Caddy cannot be asked: take that out and restart it", file)
-	}
-	return caddycmd.DetermineAdminAPIAddress("", config, file, adapter)
+	return configuredAdmin(file, adapter)
 }
 
 // pause waits for a while, or until the context ends.
