@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -193,7 +194,7 @@ func (set *commands) does(args cobra.PositionalArgs, f func(context.Context, *ca
 		if c.client, err = newClient(address); err != nil {
 			return end(cmd, err)
 		}
-		err = f(ctx, c)
+		err = c.blamed(f(ctx, c))
 		if err == nil {
 			err = c.out.err
 		}
@@ -211,6 +212,26 @@ func (c *call) adminAddress() (string, error) {
 		return caddycmd.DetermineAdminAPIAddress(address, nil, "", "")
 	}
 	return configuredAdmin(file, adapter)
+}
+
+// otherwise are the flags whose values the API knows by other names than theirs.
+var otherwise = map[string]string{"endpoints": "endpoint", "statuses": "status", "types": "type", "from": "since", "to": "until"}
+
+// blamed makes a misuse of a refusal for what a flag has said, and names the flag.
+func (c *call) blamed(err error) error {
+	refused, ok := errors.AsType[*refusal](err)
+	if !ok || refused.status != http.StatusUnprocessableEntity {
+		return err
+	}
+	field, what, _ := strings.Cut(refused.sentence, ": ")
+	name := field
+	if flag, ok := otherwise[field]; ok {
+		name = flag
+	}
+	if field != refused.field || !c.cmd.Flags().Changed(name) {
+		return err
+	}
+	return newMisuse("--%s: %s", name, what)
 }
 
 // pause waits for a while, or until the context ends.

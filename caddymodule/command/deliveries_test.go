@@ -155,6 +155,40 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
+// TestRefusedValues: what only Caddy knows to be wrong in a flag is a misuse like
+// what the command itself knows, and the flag is named as it is written.
+func TestRefusedValues(t *testing.T) {
+	const refused = "%s: \"x\" is unknown: use another"
+	for _, tt := range []struct {
+		request, field string
+		args           []string
+		flag           string // that is to blame; empty for none
+	}{
+		{"GET deliveries?limit=50&status=x", "status", []string{"deliveries", "--status", "x"}, "status"},
+		{"GET deliveries/stream?status=x", "status", []string{"tail", "--lines", "0", "--status", "x"}, "status"},
+		{"POST endpoints/crm/test", "type", []string{"test", "crm", "--type", "x"}, "type"},
+		{"POST endpoints/crm/rotate", "overlap", []string{"endpoints", "rotate", "crm", "--overlap", "x"}, "overlap"},
+		{"POST replays", "statuses", []string{"replay", "--status", "x"}, "status"},
+		{"POST replays", "endpoints", []string{"replay", "--endpoint", "x"}, "endpoint"},
+		{"POST endpoints/crm/activate", "url", []string{"endpoints", "activate", "crm"}, ""},
+		{"GET deliveries?limit=50", "status", []string{"deliveries"}, ""},
+	} {
+		r := newRig(t)
+		detail := fmt.Sprintf(refused, tt.field)
+		r.answer(tt.request, reply{status: 422, body: fmt.Sprintf(`{"detail":%q,"field":%q}`, detail, tt.field)})
+		got := r.run(tt.args...)
+		want := result{Notes: "Error: " + detail + "\n", Code: 1}
+		if tt.flag != "" {
+			command := "caddy webhooks " + tt.args[0]
+			if tt.args[0] == "endpoints" {
+				command += " " + tt.args[1]
+			}
+			want = result{Notes: "Error: " + fmt.Sprintf(refused, "--"+tt.flag) + "\nSee: " + command + " --help\n", Code: 2}
+		}
+		r.wants(got, want)
+	}
+}
+
 // TestTrouble explains why Caddy cannot be asked, or says no.
 func TestTrouble(t *testing.T) {
 	for _, tt := range []struct {
@@ -165,6 +199,7 @@ func TestTrouble(t *testing.T) {
 		{"problem details", reply{status: 422, body: `{"type":"about:blank","detail":"status: \"x\" is none"}`}, `status: "x" is none`},
 		{"error of Caddy", reply{status: 403, body: `{"error":"host not allowed: evil"}`}, "host not allowed: evil: give by --address the address that its admin API has in the configuration"},
 		{"escape in it", reply{status: 409, body: `{"detail":"no \u001b[2J"}`}, `no \x1b[2J`},
+		{"a site that publishes", reply{status: 405, body: `{"detail":"the method GET is not allowed: publish events with POST"}`}, "what answers at ADDRESS does not take this request: it is not the admin API of Caddy, whose address --address takes, or has an older version of these webhooks"},
 		{"no words", reply{status: 500, body: `{}`}, "Caddy answered 500 Internal Server Error"},
 		{"no such path", reply{status: 404, body: "404 page not found\n"}, "the Caddy at ADDRESS does not know this request: it was built without these webhooks, or with an older version of them: run `caddy webhooks` of the same build, or update and restart it"},
 		{"a page", reply{status: 200, body: "<html>"}, "what answers at ADDRESS is not the admin API of Caddy: give its address by --address, or the configuration file by --config"},

@@ -20,6 +20,7 @@ var errSilent = errors.New("no answer came in time")
 type refusal struct {
 	status   int
 	sentence string
+	field    string        // what of the request is to blame; empty when it does not say
 	after    time.Duration // when to try again; 0 when it does not say
 }
 
@@ -28,7 +29,7 @@ func (e *refusal) Error() string { return e.sentence }
 // refusal reads an answer that is not a success.
 func (c *client) refusal(resp *http.Response, answer []byte) error {
 	// Caddy's own errors have one form, problem details (RFC 9457) the other.
-	var said struct{ Error, Detail string }
+	var said struct{ Error, Detail, Field string }
 	err := json.Unmarshal(answer, &said)
 	sentence := said.Detail
 	if sentence == "" {
@@ -39,13 +40,15 @@ func (c *client) refusal(resp *http.Response, answer []byte) error {
 		return fmt.Errorf("the Caddy at %s does not know this request: it was built without these webhooks, or with an older version of them: run `caddy webhooks` of the same build, or update and restart it", c.address)
 	case err != nil:
 		return c.stranger()
+	case resp.StatusCode == http.StatusMethodNotAllowed: // such as webhook_publish answers, at any path
+		return fmt.Errorf("what answers at %s does not take this request: it is not the admin API of Caddy, whose address --address takes, or has an older version of these webhooks", c.address)
 	case sentence == "":
 		sentence = "Caddy answered " + resp.Status
 	case said.Detail == "" && resp.StatusCode == http.StatusForbidden:
 		// Its admin API answers to some names, and these commands need no others.
 		sentence += ": give by --address the address that its admin API has in the configuration"
 	}
-	r := &refusal{status: resp.StatusCode, sentence: sentence}
+	r := &refusal{status: resp.StatusCode, sentence: sentence, field: said.Field}
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		r.after = time.Duration(seconds) * time.Second
 	}
