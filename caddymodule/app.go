@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -123,8 +124,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return errors.Join(a.events.On("started", whenStarted{a}), a.events.On("stopping", whenStopping{a}))
 }
 
-// Validate checks the settings as a whole.
-func (a *App) Validate() error { return a.settings.Validate() }
+// Validate checks the settings as a whole. That the configuration is invalid is
+// what Caddy says before the error.
+func (a *App) Validate() error {
+	if err := a.settings.Validate(); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), sender.ErrConfig.Error()+": "))
+	}
+	return nil
+}
 
 // Start opens the store, unless a running configuration has it open. The
 // settings come into force when the configuration runs as a whole, or at once

@@ -106,7 +106,7 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 		{"environment secret of white space of a receiver", receive("secret {env.BLANK_SECRET}"), []string{"webhook_receive: invalid configuration: secrets[0] is empty, or nothing but white space"}},
 		{"missing environment encryption key", send("encryption_key {env.NO_SUCH_KEY}"), []string{"encryption_key 1", "env.NO_SUCH_KEY", "set it in the environment"}},
 		{"empty environment encryption key", send("encryption_key {env.EMPTY_KEY}"), []string{"encryption_key 1", "env.EMPTY_KEY", "set it in the environment"}},
-		{"short encryption key", send("encryption_key c2hvcnQ="), []string{"encryption_key: key 1 has 5 bytes and must have 32"}},
+		{"short encryption key", send("encryption_key c2hvcnQ="), []string{"webhooks: invalid configuration: encryption_key: key 1 has 5 bytes and must have 32"}},
 		{"filter that is no expression", send("endpoint crm https://example.com {\n\t\t\tfilter `data.priority ==`\n\t\t}"), []string{"endpoint crm: filter"}},
 		{"filter on something unknown", send("endpoint crm https://example.com {\n\t\t\tfilter `priority == 1`\n\t\t}"), []string{"endpoint crm: filter", "priority"}},
 		{"short secret", send("endpoint crm https://example.com {\n\t\t\tsecret whsec_c2hvcnQ=\n\t\t}"), []string{"endpoint crm: secrets", "a secret of 5 bytes is too short: use 24 to 64 random bytes"}},
