@@ -2,7 +2,9 @@
 // answered before all of it was read. A connection that a server closes with
 // something left to read is reset, and then the client, which may not look for an
 // answer before it has sent everything, never sees why it was refused.
-// net/http does this itself only for connections that it means to keep.
+// net/http does this itself only for connections that it means to keep. With HTTP/2
+// the stream is reset behind the answer, and clients that are built on libcurl take
+// that for an error, and an answer without a body for none.
 package unread
 
 import (
@@ -22,15 +24,16 @@ const least = 256 << 10
 //
 // A client that waits to be asked for its body (RFC 9110, section 10.1.1) is not
 // asked for it, unless it has been, when the body was begun: the connection is
-// closed instead, or some servers would wait for the body before they answer.
-//
-// It does nothing for HTTP/2 and later, which can do without.
+// closed instead, or some servers would wait for the body before they answer. With
+// HTTP/2 and later only the stream is.
 func Discard(w http.ResponseWriter, r *http.Request, size int64, begun bool) {
-	if r.Body == nil || r.Body == http.NoBody || r.ProtoMajor > 1 {
+	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
 	if !begun && waits(r) {
-		w.Header().Set("Connection", "close")
+		if r.ProtoMajor < 2 {
+			w.Header().Set("Connection", "close")
+		}
 		return
 	}
 	left := min(size, math.MaxInt64/2-1)

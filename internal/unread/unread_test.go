@@ -2,6 +2,8 @@ package unread
 
 import (
 	"bufio"
+	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 // TestTheAnswerIsSeen guards that a client which sends all of a body before it
@@ -101,8 +106,65 @@ func readStatus(t *testing.T, conn net.Conn, in *bufio.Reader) int {
 	return resp.StatusCode
 }
 
+// TestTheStreamIsNotReset guards the same with HTTP/2: no reset follows an answer,
+// which some clients would take for the failure of the request.
+func TestTheStreamIsNotReset(t *testing.T) {
+	began := make(chan struct{}, 1)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began <- struct{}{}
+		Discard(w, r, 0, false)
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	config := server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.NextProtos = []string{"h2"}
+	conn, err := tls.Dial("tcp", server.Listener.Addr().String(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	var block bytes.Buffer
+	head := hpack.NewEncoder(&block)
+	for _, field := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":authority", "h"}, {":path", "/"}} {
+		if err := head.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	frames := http2.NewFramer(conn, conn)
+	fields := block.Bytes()
+	err = errors.Join(frames.WriteSettings(), frames.WriteSettingsAck())
+	for id := uint32(1); id < 40 && err == nil; id += 2 {
+		err = frames.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: fields, EndHeaders: true})
+		<-began
+		err = errors.Join(err, frames.WriteData(id, true, []byte("body")), frames.WritePing(false, [8]byte{byte(id)}))
+		for answered, asked := false, false; err == nil && !(answered && asked); {
+			var frame http2.Frame
+			switch frame, err = frames.ReadFrame(); frame := frame.(type) {
+			case *http2.HeadersFrame:
+				answered = true
+				err = frames.WritePing(false, [8]byte{0, byte(id)}) // what it is answered comes after a reset
+			case *http2.PingFrame:
+				asked = frame.Data == [8]byte{0, byte(id)}
+			case *http2.RSTStreamFrame:
+				t.Fatalf("the stream %d was reset: %v", id, frame.ErrCode)
+			}
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestAtMost: a long body is not read to its end, and one that is not
-// there, or of HTTP/2, not at all.
+// there not at all.
 func TestAtMost(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -113,7 +175,7 @@ func TestAtMost(t *testing.T) {
 		{"a small one", 1, 100, 256<<10 + 1},
 		{"a large one", 1, 1 << 20, 2<<20 + 1},
 		{"a body of any size", 1, math.MaxInt64, 1 << 24},
-		{"HTTP/2", 2, 1 << 20, 0},
+		{"HTTP/2", 2, 1 << 20, 2<<20 + 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			long := &counted{}
