@@ -30,6 +30,9 @@ To restore it, stop Caddy, remove the store with the -wal and -shm files beside
 it, and put the copy in its place.`),
 		Example: `  $ caddy webhooks backup webhooks-$(date +%F).db`,
 		RunE: set.does(needs("file"), func(ctx context.Context, c *call) error {
+			if c.args[0] == "-" {
+				return newMisuse("a copy is made in a file, and not on stdout: name a new file, or write ./- for one of this name")
+			}
 			size, err := c.client.save(ctx, c.args[0])
 			if err != nil {
 				return err

@@ -128,6 +128,7 @@ func TestMisuse(t *testing.T) {
 		{[]string{"show", ""}, "the ID is empty: write: caddy webhooks show <id>"},
 		{[]string{"endpoints", "pause"}, `"pause" is not one of activate, deactivate, rotate`},
 		{[]string{"replay", "stop", "rpl_1"}, `"stop" is not one of cancel, list, show`},
+		{[]string{"backup", "-"}, "a copy is made in a file, and not on stdout: name a new file, or write ./- for one of this name"},
 		{[]string{"retry"}, "no delivery is given: name one or more by their IDs, or use - to read them from stdin"},
 		{[]string{"retry", "--stdin", "dlv_1_crm"}, "deliveries are given beside --stdin: use one or the other"},
 		{[]string{"tail", "--lines", "-1"}, "--lines must not be negative: use 0 for none"},
