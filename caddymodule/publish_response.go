@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/encode"
 
 	"github.com/manysends/caddy-webhooks/sender"
 	"github.com/manysends/caddy-webhooks/webhook"
@@ -47,6 +49,7 @@ func (p *responsePublisher) serve(w http.ResponseWriter, r *http.Request, next c
 	// answers with what it was asked.
 	removeEventHeaders(r.Header)
 	removeEventHeaders(r.Trailer)
+	askForReadable(r)
 	pw := &publishingWriter{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		publisher:             p,
@@ -55,6 +58,20 @@ func (p *responsePublisher) serve(w http.ResponseWriter, r *http.Request, next c
 	}
 	defer removeEventHeaders(w.Header()) // as trailers, too
 	return pw.finish(next.ServeHTTP(pw, r))
+}
+
+// askForReadable has a client that takes answers in several encodings ask the
+// application for one that events can be read from: otherwise the client would
+// decide whether its event is published.
+func askForReadable(r *http.Request) {
+	if len(r.Header["Accept-Encoding"]) == 0 {
+		return
+	}
+	readable := "identity"
+	if slices.Contains(encode.AcceptedEncodings(r, nil), "gzip") {
+		readable = "gzip"
+	}
+	r.Header.Set("Accept-Encoding", readable)
 }
 
 // publish stores events. The client may have left: what the application has done

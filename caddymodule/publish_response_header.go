@@ -105,6 +105,9 @@ func (h *eventHeaders) events(header http.Header, body []byte, maxSize int64) ([
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errAnswer, err)
 	}
+	if len(body) == 0 { // such as 204 and 304 never have one
+		return nil, fmt.Errorf("%w: it has no body: say the data in %s", errAnswer, headerEvent)
+	}
 	if !json.Valid(body) {
 		return nil, fmt.Errorf("%w: its body is not JSON: say the data in %s", errAnswer, headerEvent)
 	}

@@ -198,6 +198,32 @@ func TestAnswersArePublished(t *testing.T) {
 	}
 }
 
+// TestApplicationsAreAskedForReadableAnswers: it is not for the client to decide,
+// by the encodings that it takes, whether an event can be published.
+func TestApplicationsAreAskedForReadableAnswers(t *testing.T) {
+	for accepted, want := range map[string]string{
+		"":                        "",
+		"gzip, deflate, br, zstd": "gzip",
+		"br;q=1, GZIP;q=0.5":      "gzip",
+		"br":                      "identity",
+		"br, gzip;q=0":            "identity",
+	} {
+		asked := make(chan string, 1)
+		a := newAnswering(t, func(w http.ResponseWriter, r *http.Request) {
+			asked <- r.Header.Get("Accept-Encoding")
+			w.WriteHeader(http.StatusNoContent)
+		})
+		header := make(http.Header)
+		if accepted != "" {
+			header.Set("Accept-Encoding", accepted)
+		}
+		a.do(http.MethodGet, header)
+		if got := <-asked; got != want {
+			t.Errorf("%q: the application was asked for %q, want %q", accepted, got, want)
+		}
+	}
+}
+
 // TestAnswersThatCannotBePublished: the client is told to come again, or that the
 // application is wrong, or gets the answer in spite of it. It is logged each time.
 func TestAnswersThatCannotBePublished(t *testing.T) {
@@ -214,7 +240,7 @@ func TestAnswersThatCannotBePublished(t *testing.T) {
 		{"data for no type", `{"event":"order.paid","data":1}`, "body", "{}", "", "names 0 event types"},
 		{"data from elsewhere", "order.paid", "header", "{}", "", "is neither body nor body:<path>"},
 		{"a body that is no JSON", "order.paid", "body", "<p>", "", "its body is not JSON"},
-		{"no body", "order.paid", "body", "", "", "its body is not JSON"},
+		{"no body", "order.paid", "body", "", "", "it has no body"},
 		{"no such part", "order.paid", "body:a.b", `{"a":[1]}`, "", `there is no \"b\" at body:a.b`},
 		{"a large body", "order.paid", "body", large, "", "its body is larger than 1000 bytes"},
 		{"a body that unfolds", "order.paid", "body", zipped(large), "gzip", "its body is larger than 1000 bytes"},
