@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/manysends/caddy-webhooks/sender"
+	"github.com/manysends/caddy-webhooks/webhook"
 )
 
 // TestPagesFromTheFirstToTheLast goes the whole way of a webhook through the
@@ -95,6 +98,23 @@ func TestPagesFromTheFirstToTheLast(t *testing.T) {
 	r.follow(endpoint+"/delete", r.post(endpoint+"/delete", nil)).has("has been deleted", "No webhooks yet")
 	r.browse(endpoint).want(http.StatusNotFound).has("There is no webhook of this ID")
 	r.browse("/deliveries/" + delivery).has("(deleted)").lacks("Retry now")
+}
+
+// TestPagesTestWhereAnyTypeIsTaken guards that the outcome of a test is shown
+// where the catalogue is * alone, and lists no types to choose from.
+func TestPagesTestWhereAnyTypeIsTaken(t *testing.T) {
+	r := newRig(t)
+	if err := r.sender.Apply(sender.Config{
+		EventTypes: []webhook.EventType{{Name: "*"}},
+		Egress:     sender.Egress{Allow: []string{"127.0.0.1", "::1"}, AllowHTTP: true},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	made := r.post("/new", url.Values{"url": {r.site.URL}, "other_events": {"order.*"}, "signing": {"hmac"}})
+	endpoint, _, _ := strings.Cut(resolve(t, "/new", made.want(http.StatusSeeOther).header.Get("Location")), "?")
+	r.browse(endpoint + "/test").want(http.StatusOK).has("Send a sample").lacks("Show the sample")
+	tested := r.post(endpoint+"/test", url.Values{"type": {""}})
+	r.follow(endpoint+"/test", tested).want(http.StatusOK).has("The test has succeeded", "order.test")
 }
 
 // TestPageFormsKeepWhatWasEntered guards that a form with mistakes comes back

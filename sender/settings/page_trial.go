@@ -3,6 +3,7 @@ package settings
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/manysends/caddy-webhooks/sender"
 	"github.com/manysends/caddy-webhooks/webhook"
@@ -107,7 +108,12 @@ func testFromForm(c *call) error {
 		return err
 	}
 	c.handler.kept.put(c.Now(), c.keptKey("test", c.id()), &report)
-	return c.redirect("endpoints/" + url.PathEscape(c.id()) + "/test?result=1&" + url.Values{"type": {report.Type}}.Encode() + "#report")
+	query := url.Values{"result": {"1"}}
+	// Where any type may be published there is one that no list has.
+	if slices.ContainsFunc(c.EventTypes(), func(et webhook.EventType) bool { return et.Name == report.Type }) {
+		query.Set("type", report.Type)
+	}
+	return c.redirect("endpoints/" + url.PathEscape(c.id()) + "/test?" + query.Encode() + "#report")
 }
 
 // trialReport makes a report ready to be shown.
