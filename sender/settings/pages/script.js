@@ -19,18 +19,21 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   });
 }
 
-// A form is sent once, and a choice that shows something shows it at once.
+// A form is sent once, unless the visitor stops that or comes back, and a choice
+// that shows something shows it at once.
+let unsend = () => {};
 for (const form of document.querySelectorAll("form[method=post]")) {
   form.addEventListener("submit", event => {
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "1";
-    const button = event.submitter;
+    const button = event.submitter, text = button && button.textContent;
     if (button && button.dataset.busy) { button.textContent = button.dataset.busy; announce(button.dataset.busy); }
+    unsend = () => { delete form.dataset.sent; if (button) button.textContent = text; };
   });
 }
-addEventListener("pageshow", event => {
-  if (event.persisted) for (const form of document.forms) delete form.dataset.sent;
-});
+addEventListener("pageshow", event => { if (event.persisted) unsend(); });
+addEventListener("keydown", event => { if (event.key === "Escape") unsend(); }); // which stops browsers
+if (window.navigation) navigation.addEventListener("navigateerror", () => unsend());
 for (const select of document.querySelectorAll("select[data-submit]")) {
   select.form.querySelector("button").hidden = true;
   select.addEventListener("change", () => select.form.submit());
