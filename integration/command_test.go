@@ -165,7 +165,7 @@ func TestCommands(t *testing.T) {
 		if got := c.webhooks("deliveries", "--since", "1h", "--until", "30m"); got.code != 0 || got.out != "" {
 			t.Errorf("deliveries of a time before: %+v", got)
 		}
-		if got := c.webhooks("deliveries", "--status", "lost"); got.code != 1 || !strings.Contains(got.notes, `"lost" is unknown: use pending, blocked, succeeded, failed or cancelled`) {
+		if got := c.webhooks("deliveries", "--status", "lost"); got.code != 2 || !strings.Contains(got.notes, `"lost" is unknown: use pending, blocked, succeeded, failed or cancelled`) {
 			t.Errorf("a status that there is none of: %+v", got)
 		}
 	})
